@@ -1,0 +1,1 @@
+"""Everything the emulator touches: moto's backends, processes, sockets, the clock."""

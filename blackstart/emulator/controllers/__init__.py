@@ -1,0 +1,1 @@
+"""Loops that read state, decide, and write state; thin on purpose."""

@@ -1,0 +1,1 @@
+"""The load balancers' own process: probing, routing, DNS answers."""

@@ -1,0 +1,1 @@
+"""One file per fault, and the contract they share."""

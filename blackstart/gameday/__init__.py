@@ -1,0 +1,1 @@
+"""The conductor: joins the rooms, observes, and is the command line."""

@@ -1,0 +1,1 @@
+"""Chooses targets, guards the blast radius, injects, recovers."""

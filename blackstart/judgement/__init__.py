@@ -1,0 +1,1 @@
+"""Pure checkers: journal and recording in, verdict out."""
