@@ -1,0 +1,48 @@
+"""What AWS does not publish: each a named parameter with a default, a range and where the figure comes from.
+
+`docs/fidelity.md` lists every one of them, held to that by a test.
+"""
+
+from pydantic import Field
+
+from blackstart.domain.model import Model
+
+
+class Parameters(Model):
+    """Virtual seconds unless the name says otherwise. Set with `--parameter name=value`; out of range is an error."""
+
+    pending_s: float = Field(default=10.0, ge=5, le=17, description="RunInstances to running; third-party measurements")
+    boot_s: float = Field(
+        default=15.0,
+        ge=5,
+        le=600,
+        description="running to the service's start; third-party: port open 25-29 s after the call",
+    )
+    shutting_down_s: float = Field(
+        default=20.0, ge=1, le=120, description="TerminateInstances to terminated; own observation, wide range"
+    )
+    stopping_s: float = Field(default=20.0, ge=1, le=120, description="StopInstances to stopped; as above")
+    load_balancer_provisioning_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=300,
+        description="CreateLoadBalancer to active; minutes on AWS, 0 to keep a rehearsal short",
+    )
+    group_health_period_s: float = Field(
+        default=30.0, ge=5, le=60, description="how often an Auto Scaling group looks at its instances; unpublished"
+    )
+    target_state_delay_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=30,
+        description="an instance's state change until its target reads Target.InvalidState; unpublished",
+    )
+    alarm_evaluation_range_extra: int = Field(
+        default=2, ge=0, le=10, description="periods fetched beyond the evaluation periods; the guide's example: 3 -> 5"
+    )
+    metric_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=120,
+        description="how late a period's load-balancer metrics arrive; unpublished, under 2 min",
+    )

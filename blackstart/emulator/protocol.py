@@ -1,0 +1,190 @@
+"""What control plane and data plane say to each other: newline JSON on one Unix socket.
+
+Down: whole `Snapshot`s, versioned; the newest wins. Up: `HealthChanged` as probes decide it, `Counters` for each
+virtual 10 s, `Lag` each wall second. On (re)connecting the data plane sends `Hello` with everything it knows and the
+control plane answers with the current snapshot.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from blackstart.domain.model import Model
+from blackstart.domain.target_health import HealthCheck, TargetReason, TargetState
+
+COUNTER_BUCKET_S = 10.0
+
+
+class Reach(StrEnum):
+    """What a connection to a target meets. open: whatever listens there (a dead process refuses by itself).
+
+    silent: a dead host or a blocked network; nothing answers until the timeout.
+    """
+
+    OPEN = "open"
+    SILENT = "silent"
+
+
+class TargetSnapshot(Model):
+    """A registration. address: loopback address the instance has; port: as registered. registration: changes when the
+    same target is registered anew, so that its health starts over. held: draining or unused, decided by the control
+    plane; None when the health checks decide.
+    """
+
+    target_id: str
+    port: int
+    zone: str
+    private_ip: str
+    address: str
+    registration: int
+    reach: Reach = Reach.OPEN
+    held: TargetState | None = None
+    held_reason: TargetReason | None = None
+
+
+class TargetGroupSnapshot(Model):
+    """metric_name: the CloudWatch dimension value (targetgroup/name/id)."""
+
+    arn: str
+    metric_name: str
+    health_check: HealthCheck
+    targets: tuple[TargetSnapshot, ...] = ()
+
+
+class Forward(Model):
+    type: Literal["forward"] = "forward"
+    target_group_arn: str
+
+
+class FixedResponse(Model):
+    """Also stands for an action that the emulator does not serve: 503, and listed in the status."""
+
+    type: Literal["fixed-response"] = "fixed-response"
+    status_code: int
+    content_type: str = "text/plain"
+    body: str = ""
+
+
+class Redirect(Model):
+    """#{protocol}, #{host}, #{port}, #{path}, #{query} as elbv2 writes them."""
+
+    type: Literal["redirect"] = "redirect"
+    status_code: int
+    protocol: str = "#{protocol}"
+    host: str = "#{host}"
+    port: str = "#{port}"
+    path: str = "/#{path}"
+    query: str = "#{query}"
+
+
+DefaultAction = Annotated[Forward | FixedResponse | Redirect, Field(discriminator="type")]
+
+
+class ListenerSnapshot(Model):
+    """port: as declared; served on `served_port(port)`, and on the port itself where binding is allowed."""
+
+    arn: str
+    port: int
+    action: DefaultAction
+
+
+class NodeSnapshot(Model):
+    """One load-balancer node: its zone and the loopback address it listens on."""
+
+    zone: str
+    address: str
+
+
+class LoadBalancerSnapshot(Model):
+    """metric_name: the CloudWatch dimension value (app/name/id)."""
+
+    arn: str
+    metric_name: str
+    dns_name: str
+    nodes: tuple[NodeSnapshot, ...]
+    listeners: tuple[ListenerSnapshot, ...] = ()
+    cross_zone: bool = True
+    idle_timeout_s: float = 60.0
+    connect_timeout_s: float = 10.0
+
+
+class Snapshot(Model):
+    kind: Literal["snapshot"] = "snapshot"
+    version: int
+    load_balancers: tuple[LoadBalancerSnapshot, ...] = ()
+    target_groups: tuple[TargetGroupSnapshot, ...] = ()
+
+
+class HealthChanged(Model):
+    """One node's new opinion of one target, at the time of the probe that decided it."""
+
+    kind: Literal["health"] = "health"
+    time_s: float
+    load_balancer_arn: str
+    node_zone: str
+    target_group_arn: str
+    target_id: str
+    port: int
+    registration: int
+    state: TargetState
+    reason: TargetReason | None = None
+    description: str = ""
+
+
+class Hello(Model):
+    """First line of a connection. version: of the snapshot in use, 0 for none. health: every node's every opinion."""
+
+    kind: Literal["hello"] = "hello"
+    pid: int
+    version: int
+    health: tuple[HealthChanged, ...] = ()
+
+
+class CounterRow(Model):
+    """Traffic of one bucket. zone: the node's. target_group_arn: "" when no target group was chosen. Real counts.
+
+    requests: answered requests, whoever answered. target_*: answers by targets, by class. elb_502..elb_504, elb_other_5xx:
+    made up by the load balancer. connection_errors: connections to targets that failed. unhealthy_routing: requests
+    routed while failing open. latency_buckets: histogram of target response times by `latency_histogram.bucket_of`;
+    latency_sum_real_s: their sum.
+    """
+
+    load_balancer_arn: str
+    target_group_arn: str
+    zone: str
+    requests: int = 0
+    target_2xx: int = 0
+    target_3xx: int = 0
+    target_4xx: int = 0
+    target_5xx: int = 0
+    elb_4xx: int = 0
+    elb_502: int = 0
+    elb_503: int = 0
+    elb_504: int = 0
+    elb_other_5xx: int = 0
+    connection_errors: int = 0
+    unhealthy_routing: int = 0
+    latency_buckets: dict[int, int] = {}
+    latency_sum_real_s: float = 0.0
+
+
+class Counters(Model):
+    """bucket_start_s: a multiple of COUNTER_BUCKET_S in virtual Unix seconds. Buckets without traffic are not sent."""
+
+    kind: Literal["counters"] = "counters"
+    bucket_start_s: float
+    rows: tuple[CounterRow, ...]
+
+
+class Lag(Model):
+    """Wall seconds over the whole run so far. probe_p99: successful health checks. check_lag_p99: how late they began."""
+
+    kind: Literal["lag"] = "lag"
+    probes: int
+    probe_p99_real_s: float
+    check_lag_p99_real_s: float
+
+
+Upward = Annotated[Hello | HealthChanged | Counters | Lag, Field(discriminator="kind")]
+UPWARD: TypeAdapter[Upward] = TypeAdapter(Upward)
