@@ -144,8 +144,8 @@ class Hello(Model):
 class CounterRow(Model):
     """Traffic of one bucket. zone: the node's. target_group_arn: "" when no target group was chosen. Real counts.
 
-    requests: answered requests, whoever answered. target_*: answers by targets, by class. elb_502..elb_504, elb_other_5xx:
-    made up by the load balancer. connection_errors: connections to targets that failed. unhealthy_routing: requests
+    requests: answered requests, whoever answered. target_*: answers by targets, by class. elb_*: answers that the
+    load balancer made up. connection_errors: connections to targets that failed. unhealthy_routing: requests
     routed while failing open. latency_buckets: histogram of target response times by `latency_histogram.bucket_of`;
     latency_sum_real_s: their sum.
     """
@@ -178,7 +178,7 @@ class Counters(Model):
 
 
 class Lag(Model):
-    """Wall seconds over the whole run so far. probe_p99: successful health checks. check_lag_p99: how late they began."""
+    """Wall seconds over the run. probe_p99: health checks that succeeded. check_lag_p99: how late checks began."""
 
     kind: Literal["lag"] = "lag"
     probes: int
