@@ -1,0 +1,184 @@
+"""The command line. Heavy imports stay inside the commands: help answers in under 0.3 s."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blackstart.domain.errors import BlackstartError, UsageError
+from blackstart.domain.verdict import USAGE_EXIT_CODE
+
+app = typer.Typer(
+    name="blackstart",
+    help="Rehearse an AWS outage offline: the same Pulumi program, experiment and load test as on game day.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+emulator_app = typer.Typer(help="The offline place to deploy.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(emulator_app, name="emulator")
+
+ExperimentPath = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="An experiment file, as in chaos/.")]
+Endpoint = Annotated[str, typer.Option(help="Of an emulator that is up: http://127.0.0.1:5005.")]
+Region = Annotated[str, typer.Option(help="AWS region.")]
+Config = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Pulumi config; may be repeated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, for machines.")]
+Speed = Annotated[float, typer.Option(min=0.1, max=200, help="Virtual seconds in one wall second.")]
+App = Annotated[str | None, typer.Option(help="The service's command line; offline, user data is not run.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="See docs/fidelity.md; may be repeated.")
+]
+
+
+@app.command()
+def rehearse(
+    experiment: ExperimentPath,
+    speed: Speed = 10.0,
+    out: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The emulator's port; 0 takes a free one.")] = 0,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the emulator up afterwards.")] = False,
+    deploy: Annotated[str | None, typer.Option(metavar="CMD", help="Deploy by this command instead.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Use this emulator and the stack that is on it.")] = None,
+    app: App = None,
+    region: Region = "us-east-1",
+    config: Config = None,
+    parameter: Parameters = None,
+    as_json: AsJson = False,
+) -> None:
+    """Emulator up, deploy, load, inject, judge, report; exits with the verdict's code."""
+    from blackstart.gameday.documents import load_experiment
+    from blackstart.gameday.progress import choose_progress
+
+    if deploy is not None and endpoint is not None:
+        raise UsageError(
+            "--deploy and --endpoint exclude each other", "--endpoint uses what is deployed there already."
+        )
+    pulumi_config, parameters = _pairs(config, "--config"), _pairs(parameter, "--parameter")
+    document, slos = load_experiment(experiment)
+    from blackstart.gameday import rehearsal
+
+    options = rehearsal.RehearsalOptions(
+        speed=speed,
+        out=out,
+        port=port,
+        region=region,
+        keep=keep,
+        deploy=deploy,
+        endpoint=endpoint,
+        app=app,
+        config=pulumi_config,
+        parameters=parameters,
+    )
+    with choose_progress(as_json) as progress:
+        folder, judgement = rehearsal.rehearse(experiment, document, slos, options, progress)
+    _show(judgement, folder.path, as_json)
+    raise typer.Exit(judgement.exit_code)
+
+
+@app.command()
+def deploy(
+    stack: Annotated[str, typer.Option(help="Pulumi stack: Pulumi.<stack>.yaml.")],
+    endpoint: Endpoint,
+    region: Region = "us-east-1",
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Realise the Pulumi program on an emulator. Create-only; not a Pulumi engine."""
+    from blackstart.gameday.emulator_process import read_status
+
+    read_status(endpoint)
+    from blackstart.deploy.deployment import deploy as realise
+
+    deployed = realise(Path.cwd(), stack, endpoint, region, _pairs(config, "--config"), _say)
+    if as_json:
+        print(json.dumps({"stack": stack, "resources": deployed.resources, "outputs": deployed.outputs}))
+    else:
+        print(f"deployed {deployed.resources} resources of stack {stack}")
+        for name, value in deployed.outputs.items():
+            print(f"  {name}: {value}")
+
+
+@app.command()
+def plan(experiment: ExperimentPath, endpoint: Endpoint, region: Region = "us-east-1", as_json: AsJson = False) -> None:
+    """Show the exact ids that an experiment would touch, and what would be left. Changes nothing."""
+    from blackstart.gameday.documents import load_experiment
+
+    document, _ = load_experiment(experiment)
+    from blackstart.aws_clients import AwsClients
+    from blackstart.gameday.emulator_process import read_status
+    from blackstart.gameday.plan_text import describe_plan
+    from blackstart.injection.planning import make_plan
+    from blackstart.injection.stack_view import describe_stack
+
+    read_status(endpoint)
+    made = make_plan(document, describe_stack(AwsClients(region, endpoint), document.stack))
+    print(made.model_dump_json() if as_json else describe_plan(document, made))
+
+
+@app.command()
+def judge(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder under runs/.")], as_json: AsJson = False
+) -> None:
+    """Judge an old run again: the same verdict, and its reports written anew."""
+    from blackstart.gameday.judging import judge_run
+    from blackstart.gameday.run_folder import RunFolder
+
+    folder = RunFolder.existing(run)
+    judgement = judge_run(folder)
+    _show(judgement, folder.path, as_json)
+    raise typer.Exit(judgement.exit_code)
+
+
+@emulator_app.command("up")
+def emulator_up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 5005,
+    speed: Speed = 10.0,
+    app: App = None,
+    state_dir: Annotated[Path, typer.Option(help="Where it keeps its logs.")] = Path("runs/emulator"),
+    parameter: Parameters = None,
+) -> None:
+    """Stay up until Ctrl-C. Prints its status (endpoint, DNS address) as one line of JSON when it is ready."""
+    from blackstart.gameday.rehearsal import emulator_up as up
+
+    up(port, speed, app, state_dir, _pairs(parameter, "--parameter"))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs = {}
+    for text in given or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{option} {text}: NAME=VALUE is expected", f"For example {option} name=1.")
+        pairs[key] = value
+    return pairs
+
+
+def _show(judgement: object, folder: Path, as_json: bool) -> None:
+    from blackstart.domain.judgement import Judgement
+    from blackstart.report import console
+
+    assert isinstance(judgement, Judgement)
+    if as_json:
+        print(judgement.model_dump_json())
+    else:
+        console.show(judgement, folder)
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are one or two lines on standard error."""
+    try:
+        app()
+    except BlackstartError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(USAGE_EXIT_CODE)
+
+
+if __name__ == "__main__":
+    main()

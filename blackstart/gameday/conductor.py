@@ -1,0 +1,367 @@
+"""Conducts one experiment on a stack that is deployed: settle, baseline, fault, recovery, drain, restore.
+
+The same for rehearsal and drill; `Place` holds what differs. Everything that happens goes to the journal, and whatever
+happens, the load is stopped and what was broken is put back before `conduct` returns.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackstart.aws_clients import AwsClients
+from blackstart.domain.clock import Anchor
+from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus
+from blackstart.domain.errors import EmulatorError
+from blackstart.domain.experiment import (
+    AlarmStop,
+    Experiment,
+    HealthyTargetsProbe,
+    HealthyTargetsStop,
+    Probe,
+    StopCondition,
+)
+from blackstart.domain.journal import (
+    HypothesisChecked,
+    LoadStarted,
+    PhaseEnded,
+    PhaseStarted,
+    PlanMade,
+    RunPhase,
+    StackObserved,
+    StopRequested,
+)
+from blackstart.domain.stack import Stack
+from blackstart.gameday.interruption import Interruption, RunStopped
+from blackstart.gameday.journal_file import JournalFile
+from blackstart.gameday.observer import Observer, wait_until
+from blackstart.gameday.progress import Moment, Progress
+from blackstart.injection.injector import Injector
+from blackstart.injection.planning import make_plan
+from blackstart.injection.stack_view import StackReader, describe_stack
+from blackstart.load.generator import LoadGenerator, LoadSettings
+
+SETTLE_LIMIT_S = 600.0
+ALARMS_LIMIT_S = 240.0
+FIRST_ANSWER_LIMIT_REAL_S = 20.0
+DRAIN_MARGIN_REAL_S = 10.0
+SLICE_REAL_S = 0.1
+
+
+class BaselineNotMet(Exception):  # noqa: N818  a finding, not an error
+    """The stack never got to the steady state, so nothing was injected; it is on the journal."""
+
+
+class LoadLost(Exception):  # noqa: N818
+    """The load generator ended by itself; going on would measure nothing."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens. make_clients: new guarded clients (one set a thread). served_port: from a listener's port.
+
+    status: asks the emulator; None on AWS.
+    """
+
+    make_clients: Callable[[], AwsClients]
+    anchor: Anchor
+    served_port: Callable[[int], int]
+    dns: DnsAddress | None = None
+    status: Callable[[], EmulatorStatus] | None = None
+
+
+class Conductor:
+    """One run of one experiment."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        place: Place,
+        out: Path,
+        journal: JournalFile,
+        interruption: Interruption,
+        progress: Progress,
+    ) -> None:
+        self._experiment = experiment
+        self._place = place
+        self._out = out
+        self._journal = journal
+        self._interruption = interruption
+        self._progress = progress
+        self._clients = place.make_clients()
+        self._started_real_s = time.monotonic()
+        self._phase_name = RunPhase.SETTLE.value
+        self._phase_end_real_s: float | None = None
+        self._left_after_phase_s = 0.0
+        self._observer: Observer | None = None
+        self._load: LoadGenerator | None = None
+        self._injector: Injector | None = None
+        self._finishing = False
+        self._sent_before: tuple[float, int] = (0.0, 0)
+        self._rate_per_s: float | None = None
+
+    def conduct(self) -> None:
+        """Run every phase. Returns also when a stop was asked for or the baseline was not met: the journal says so.
+
+        Raises BlackstartError for what the user can mend (no target, a plan beyond the blast radius).
+        """
+        try:
+            stack, plan = self._settle()
+            self._start_load(stack)
+            self._baseline()
+            self._fault(plan)
+            with self._phase(RunPhase.RECOVERY, self._experiment.phases.recovery_s):
+                self._wait_s(self._experiment.phases.recovery_s)
+        except RunStopped as stop:
+            self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
+            self._progress.say(f"stopping: {stop.detail}")
+        except BaselineNotMet as reason:
+            self._progress.say(str(reason))
+        except LoadLost as reason:
+            self._progress.say(str(reason))
+        finally:
+            self._finish()
+        try:
+            self._interruption.check()
+        except RunStopped as stop:  # it came while everything was being put back
+            self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
+
+    def _settle(self) -> tuple[Stack, PlanMade]:
+        with self._phase(RunPhase.SETTLE):
+            stack = describe_stack(self._clients, self._experiment.stack)
+            reader = StackReader(self._place.make_clients(), stack)
+            self._observer = Observer(reader, stack, self._journal, self._place.anchor)
+            self._observer.start()
+            limit_real_s = self._place.anchor.real_s(SETTLE_LIMIT_S)
+            if not wait_until(self._settled, limit_real_s, self._wait_real_s):
+                self._not_met(f"not steady after {SETTLE_LIMIT_S:.0f} virtual seconds")
+            stack = describe_stack(self._clients, self._experiment.stack)
+            self._journal.append(StackObserved(stack=stack))
+            plan = make_plan(self._experiment, stack)
+            self._journal.append(plan)
+            for action in plan.actions:
+                self._progress.say(f"will {action.action} {', '.join(action.target_ids)}")
+            return stack, plan
+
+    def _settled(self) -> bool:
+        self._stop_when_the_service_fails()
+        return all(
+            self._probe(probe)[0] for probe in self._experiment.steady_state_hypothesis.probes if _is_target(probe)
+        )
+
+    def _stop_when_the_service_fails(self) -> None:
+        """A service that ends again and again never gets healthy: say why now instead of waiting for the limit."""
+        failed = self._place.status().failed_services if self._place.status else ()
+        if len(failed) >= 2 and not any(self._healthy_counts()):
+            last = failed[-1]
+            said = last.log_tail.strip().splitlines()
+            self._not_met(
+                f"the service does not stay up: on {last.instance_id} it ended with exit code {last.exit_code}"
+                f"{': ' + said[-1] if said else ''}. Try the command of rehearsal.app (or --app) by hand,"
+                " with HOST, PORT, INSTANCE_ID and ZONE in its environment"
+            )
+
+    def _healthy_counts(self) -> list[int]:
+        assert self._observer is not None
+        probes = self._experiment.steady_state_hypothesis.probes
+        return [self._observer.healthy(p.target_group) for p in probes if isinstance(p, HealthyTargetsProbe)]
+
+    def _not_met(self, reason: str) -> None:
+        probes = self._experiment.steady_state_hypothesis.probes
+        details = (reason, *(self._probe(probe)[1] for probe in probes))
+        self._journal.append(HypothesisChecked(held=False, details=details))
+        raise BaselineNotMet("; ".join(details))
+
+    def _start_load(self, stack: Stack) -> None:
+        load = self._experiment.load
+        balancer = next((lb for lb in stack.load_balancers if lb.name == load.load_balancer), None)
+        if balancer is None:
+            names = ", ".join(lb.name for lb in stack.load_balancers) or "none"
+            self._not_met(
+                f"load.load_balancer: the stack has no load balancer named {load.load_balancer} (it has: {names})"
+            )
+            return
+        dns = self._place.dns
+        settings = LoadSettings(
+            url=f"http://{balancer.dns_name}:{self._place.served_port(load.port)}{load.path}",
+            rate_per_s=load.rate_per_s,
+            seed=self._experiment.seed,
+            dns=f"{dns.address}:{dns.port}" if dns else None,
+            timeout_real_s=self._place.anchor.real_s(load.timeout_s),
+            speed=self._place.anchor.speed,
+            arrivals=load.arrivals,
+            out_dir=self._out,
+            locustfile=Path(load.locustfile),
+        )
+        self._load = LoadGenerator(settings)
+        self._load.start()
+        self._journal.append(LoadStarted(url=settings.url, rate_per_s=load.rate_per_s, seed=self._experiment.seed))
+        wait_until(self._load_answers, FIRST_ANSWER_LIMIT_REAL_S, self._wait_real_s)
+
+    def _load_answers(self) -> bool:
+        assert self._load is not None
+        progress = self._load.progress()
+        return progress is not None and progress.received > 0
+
+    def _baseline(self) -> None:
+        length_s = self._experiment.phases.baseline_s
+        with self._phase(RunPhase.BASELINE, length_s):
+            self._wait_s(length_s)
+            # Alarms need whole periods of data before they are OK; the baseline lasts until they are, up to a limit.
+            self._phase_end_real_s = None
+            held = wait_until(self._hypothesis_holds, self._place.anchor.real_s(ALARMS_LIMIT_S), self._wait_real_s)
+            details = tuple(self._probe(probe)[1] for probe in self._experiment.steady_state_hypothesis.probes)
+            self._journal.append(HypothesisChecked(held=held, details=details))
+            if not held:
+                raise BaselineNotMet("the steady-state hypothesis does not hold: " + "; ".join(details))
+
+    def _hypothesis_holds(self) -> bool:
+        return all(self._probe(probe)[0] for probe in self._experiment.steady_state_hypothesis.probes)
+
+    def _probe(self, probe: Probe) -> tuple[bool, str]:
+        """Whether a probe holds right now, and what it saw."""
+        assert self._observer is not None
+        if isinstance(probe, HealthyTargetsProbe):
+            healthy = self._observer.healthy(probe.target_group)
+            text = f"{probe.target_group}: {healthy} healthy targets, at least {probe.at_least} wanted"
+            return healthy >= probe.at_least, text
+        in_alarm = self._observer.in_alarm()
+        wrong = [name for name in in_alarm if not probe.alarms or name in probe.alarms]
+        return not wrong, f"in ALARM: {', '.join(wrong)}" if wrong else "no alarm in ALARM"
+
+    def _fault(self, plan: PlanMade) -> None:
+        length_s = self._experiment.phases.fault_s
+        with self._phase(RunPhase.FAULT, length_s):
+            began_s = self._now_s()
+            self._injector = Injector(
+                self._journal, self._clients, self._experiment.stack, now_s=self._now_s, wait_s=self._wait_s
+            )
+            for action in sorted(plan.actions, key=lambda planned: planned.after_s):
+                self._wait_s(began_s + action.after_s - self._now_s())
+                self._injector.inject(action)
+            self._wait_s(began_s + length_s - self._now_s())
+
+    def _finish(self) -> None:
+        """Stop the load, put everything back, take the last look; none of it can be cut short by a signal."""
+        self._finishing = True
+        with self._phase(RunPhase.DRAIN):
+            if self._load is not None:
+                timeout_real_s = self._place.anchor.real_s(self._experiment.load.timeout_s) + DRAIN_MARGIN_REAL_S
+                self._journal.append(self._load.stop(timeout_real_s))
+        with self._phase(RunPhase.RESTORE):
+            if self._injector is not None:
+                self._injector.restore_all()
+            if self._observer is not None:
+                self._observer.finish()
+                self._journal.append(StackObserved(stack=describe_stack(self._clients, self._experiment.stack)))
+            if self._place.status is not None:
+                self._journal.append(self._place.status().measured)
+
+    @contextmanager
+    def _phase(self, phase: RunPhase, length_s: float | None = None) -> Iterator[None]:
+        """Journal a phase; one that was cut short has no end on record."""
+        self._journal.append(PhaseStarted(phase=phase))
+        self._phase_name = phase.value
+        self._phase_end_real_s = None if length_s is None else time.monotonic() + self._place.anchor.real_s(length_s)
+        self._left_after_phase_s = self._lengths_after(phase)
+        self._show()
+        yield
+        self._journal.append(PhaseEnded(phase=phase))
+
+    def _lengths_after(self, phase: RunPhase) -> float:
+        phases = self._experiment.phases
+        lengths = {
+            RunPhase.SETTLE: phases.baseline_s + phases.fault_s + phases.recovery_s,
+            RunPhase.BASELINE: phases.fault_s + phases.recovery_s,
+            RunPhase.FAULT: phases.recovery_s,
+        }
+        return lengths.get(phase, 0.0)
+
+    def _now_s(self) -> float:
+        return self._place.anchor.time_s(time.monotonic_ns())
+
+    def _wait_s(self, duration_s: float) -> None:
+        if duration_s > 0:
+            self._wait_real_s(self._place.anchor.real_s(duration_s))
+
+    def _wait_real_s(self, duration_real_s: float) -> None:
+        """Wait, keep the display alive, and stop for a signal, a stop condition, or a part that died."""
+        deadline = time.monotonic() + duration_real_s
+        while True:
+            if not self._finishing:
+                self._interruption.check()
+                self._check_parts()
+                self._check_stop_conditions()
+            self._show()
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, SLICE_REAL_S))
+
+    def _check_parts(self) -> None:
+        if threading.current_thread() is not threading.main_thread() or self._observer is None:
+            return
+        if self._observer.failure is not None:
+            raise EmulatorError(
+                f"the stack can no longer be observed: {self._observer.failure}", "See the emulator's log."
+            )
+        if self._load is not None and self._phase_name in ("baseline", "fault", "recovery"):
+            code = self._load.exit_code()
+            if code is not None:
+                raise LoadLost(
+                    f"the load generator ended by itself with exit code {code}; its log is {self._out}/load.log"
+                )
+
+    def _check_stop_conditions(self) -> None:
+        if self._phase_name not in ("fault", "recovery"):
+            return
+        for condition in self._experiment.stop_conditions:
+            if (reason := self._stop_reason(condition)) is not None:
+                raise RunStopped("stop-condition", reason)
+
+    def _stop_reason(self, condition: StopCondition) -> str | None:
+        assert self._observer is not None
+        if isinstance(condition, AlarmStop):
+            return f"alarm {condition.name} is in ALARM" if condition.name in self._observer.in_alarm() else None
+        if isinstance(condition, HealthyTargetsStop):
+            healthy = self._observer.healthy(condition.target_group)
+            below = healthy < condition.count
+            return f"{condition.target_group} has {healthy} healthy targets, below {condition.count}" if below else None
+        return f"stop file {condition.path} exists" if Path(condition.path).exists() else None
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        left = None if self._phase_end_real_s is None else max(0.0, self._phase_end_real_s - now)
+        after = self._place.anchor.real_s(self._left_after_phase_s)
+        load = self._load.progress() if self._load else None
+        group = next((p.target_group for p in self._experiment.steady_state_hypothesis.probes if _is_target(p)), None)
+        observer = self._observer
+        self._progress.show(
+            Moment(
+                phase=self._phase_name,
+                elapsed_real_s=now - self._started_real_s,
+                phase_left_real_s=left,
+                run_left_real_s=None if left is None else left + after,
+                rate_per_s=self._rate(now, load.sent) if load else None,
+                sent=load.sent if load else 0,
+                bad=load.bad if load else 0,
+                healthy=observer.healthy(group) if observer and group else None,
+                registered=observer.registered(group) if observer and group else None,
+                in_alarm=observer.in_alarm() if observer else (),
+            )
+        )
+
+    def _rate(self, now: float, sent: int) -> float | None:
+        """Requests per wall second since the generator's last word."""
+        before_at, before_sent = self._sent_before
+        if sent != before_sent:
+            if before_at:
+                self._rate_per_s = (sent - before_sent) / (now - before_at)
+            self._sent_before = (now, sent)
+        return self._rate_per_s
+
+
+def _is_target(probe: Probe) -> bool:
+    return isinstance(probe, HealthyTargetsProbe)

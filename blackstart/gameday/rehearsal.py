@@ -1,0 +1,220 @@
+"""Rehearse: emulator up, deploy, conduct, judge, report; and nothing left behind."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from blackstart import __version__
+from blackstart.aws_clients import AwsClients
+from blackstart.domain.emulator_status import EmulatorStatus, served_port
+from blackstart.domain.errors import BlackstartError, DeployError, EmulatorError, UsageError
+from blackstart.domain.experiment import Experiment
+from blackstart.domain.journal import (
+    ClockRead,
+    PhaseEnded,
+    PhaseStarted,
+    RunFailed,
+    RunJudged,
+    RunPhase,
+    RunStarted,
+    StopRequested,
+)
+from blackstart.domain.judgement import Judgement
+from blackstart.domain.slo import Slo
+from blackstart.gameday.conductor import Conductor, Place
+from blackstart.gameday.emulator_process import EmulatorProcess, read_status, wait_ready
+from blackstart.gameday.interruption import Interruption, RunStopped
+from blackstart.gameday.journal_file import JournalFile
+from blackstart.gameday.judging import judge_run
+from blackstart.gameday.progress import Moment, Progress
+from blackstart.gameday.run_folder import RunFolder
+
+DEPLOY_LIMIT_REAL_S = 300.0
+
+
+@dataclass(frozen=True)
+class RehearsalOptions:
+    """What the command line can change. endpoint: an emulator that is up already, with a stack deployed.
+
+    deploy: a command that deploys instead of our realiser. app: the service's command line.
+    """
+
+    speed: float = 10.0
+    out: Path = Path("runs")
+    port: int = 0
+    region: str = "us-east-1"
+    keep: bool = False
+    deploy: str | None = None
+    endpoint: str | None = None
+    app: str | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def rehearse(
+    path: Path, experiment: Experiment, slos: tuple[Slo, ...], options: RehearsalOptions, progress: Progress
+) -> tuple[RunFolder, Judgement]:
+    """Run one experiment offline and judge it.
+
+    Raises BlackstartError for what the user can mend; by then the journal says so and nothing is left running. A crash
+    is on the journal too and judged as an error.
+    """
+    folder = RunFolder.make(options.out, path)
+    interruption = Interruption()
+    with JournalFile(folder.journal) as journal:
+        journal.append(
+            RunStarted(
+                mode="rehearse",
+                version=__version__,
+                experiment_path=str(path),
+                experiment=experiment,
+                slos=slos,
+                machine={
+                    "python": platform.python_version(),
+                    "system": platform.system(),
+                    "cores": os.cpu_count() or 0,
+                },
+            )
+        )
+        with interruption.handled():
+            try:
+                _run(experiment, options, folder, journal, interruption, progress)
+            except RunStopped as stop:
+                journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
+            except BlackstartError as error:
+                journal.append(RunFailed(error=error.message, way_out=error.way_out, usage=True))
+                raise
+            except Exception as error:  # noqa: BLE001  whatever crashed must be on the journal, and never green
+                (folder.path / "crash.txt").write_text(traceback.format_exc())
+                journal.append(
+                    RunFailed(error=f"{type(error).__name__}: {error}", way_out=f"See {folder.path}/crash.txt.")
+                )
+            progress.show(Moment(phase="judge", elapsed_real_s=0.0))
+            judgement = judge_run(folder)
+            journal.append(
+                RunJudged(verdict=judgement.verdict, exit_code=judgement.exit_code, restored=judgement.restored)
+            )
+    return folder, judgement
+
+
+def _run(
+    experiment: Experiment,
+    options: RehearsalOptions,
+    folder: RunFolder,
+    journal: JournalFile,
+    interruption: Interruption,
+    progress: Progress,
+) -> None:
+    with ExitStack() as stack:
+        with _phase(RunPhase.START, journal, progress), interruption.interruptible():
+            status = _emulator(experiment, options, folder, stack)
+        journal.keep_time_by(status.anchor)
+        journal.append(ClockRead(anchor=status.anchor))
+        progress.say(f"emulator at {status.endpoint}, DNS at {status.dns.address}:{status.dns.port}")
+        if options.endpoint is None:
+            with _phase(RunPhase.DEPLOY, journal, progress), interruption.interruptible():
+                _deploy(experiment.stack, options, status.endpoint, folder, progress)
+        place = Place(
+            make_clients=partial(AwsClients, options.region, status.endpoint),
+            anchor=status.anchor,
+            served_port=served_port,
+            dns=status.dns,
+            status=partial(read_status, status.endpoint),
+        )
+        Conductor(experiment, place, folder.path, journal, interruption, progress).conduct()
+        if options.keep:
+            progress.say(f"kept: the emulator at {status.endpoint}; end it with `kill {status.pids[0]}`")
+
+
+def _emulator(experiment: Experiment, options: RehearsalOptions, folder: RunFolder, stack: ExitStack) -> EmulatorStatus:
+    if options.endpoint is not None:
+        return wait_ready(options.endpoint)
+    app = options.app or (shlex.join(experiment.rehearsal.app) if experiment.rehearsal.app else None)
+    emulator = EmulatorProcess(
+        port=options.port,
+        speed=options.speed,
+        seed=experiment.seed,
+        app=app,
+        state_dir=folder.emulator,
+        parameters=options.parameters,
+        keep=options.keep,
+    )
+    stack.enter_context(emulator)
+    return emulator.start()
+
+
+def _deploy(name: str, options: RehearsalOptions, endpoint: str, folder: RunFolder, progress: Progress) -> None:
+    if options.deploy is not None:
+        _deploy_by_command(options, endpoint, folder)
+        return
+    from blackstart.deploy.deployment import deploy
+
+    deployed = deploy(Path.cwd(), name, endpoint, options.region, options.config, _quiet)
+    progress.say(f"deployed {deployed.resources} resources of stack {name}")
+
+
+def _quiet(_text: str) -> None:
+    """The progress panel says enough."""
+
+
+def _deploy_by_command(options: RehearsalOptions, endpoint: str, folder: RunFolder) -> None:
+    """Any other deployer, with the endpoint in its environment as the AWS SDKs read it."""
+    assert options.deploy is not None
+    environment = os.environ | {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": options.region,
+        "AWS_DEFAULT_REGION": options.region,
+        "AWS_ACCESS_KEY_ID": "offline",
+        "AWS_SECRET_ACCESS_KEY": "offline",
+    }
+    log = folder.path / "deploy.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            options.deploy,
+            shell=True,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=DEPLOY_LIMIT_REAL_S,
+            check=False,
+        )
+    if done.returncode != 0:
+        said = log.read_text(errors="replace").strip().splitlines()
+        raise DeployError(
+            f"--deploy ended with code {done.returncode}: {said[-1] if said else 'no output'}", f"See {log}."
+        )
+
+
+@contextmanager
+def _phase(phase: RunPhase, journal: JournalFile, progress: Progress) -> Iterator[None]:
+    journal.append(PhaseStarted(phase=phase))
+    progress.show(Moment(phase=phase.value, elapsed_real_s=0.0))
+    yield
+    journal.append(PhaseEnded(phase=phase))
+
+
+def emulator_up(port: int, speed: float, app: str | None, state_dir: Path, parameters: Mapping[str, str]) -> int:
+    """Stay in the foreground as an emulator until a signal; returns its exit code.
+
+    Replaces this process, so that the emulator itself gets the terminal's signals.
+    """
+    if platform.system() != "Linux":
+        raise UsageError("the emulator runs on Linux only", "Use a Linux machine, a VM or a container.")
+    state_dir.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "blackstart.emulator", "--port", str(port), "--speed", str(speed)]
+    command += ["--state-dir", str(state_dir), *(["--app", app] if app else [])]
+    for name, value in parameters.items():
+        command += ["--parameter", f"{name}={value}"]
+    try:
+        os.execv(sys.executable, command)
+    except OSError as error:
+        raise EmulatorError(f"the emulator cannot be started: {error.strerror}", "Is the installation whole?") from None

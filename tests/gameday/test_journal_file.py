@@ -1,0 +1,54 @@
+"""The journal survives a crash, and never loses or invents a line."""
+
+import json
+
+import pytest
+
+from blackstart.domain.clock import Anchor
+from blackstart.domain.errors import DocumentError
+from blackstart.domain.journal import PhaseStarted, RunPhase
+from blackstart.gameday.journal_file import JournalFile, read_journal
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.ndjson"
+
+
+def write(path, *phases):
+    with JournalFile(path) as journal:
+        journal.keep_time_by(Anchor(monotonic_ns=0, epoch_s=1000.0, speed=10))
+        return [journal.append(PhaseStarted(phase=phase)) for phase in phases]
+
+
+def test_what_is_appended_is_read_back_in_order(path):
+    written = write(path, RunPhase.START, RunPhase.DEPLOY)
+    assert read_journal(path) == written
+    assert [record.seq for record in written] == [0, 1]
+
+
+def test_lines_carry_virtual_time(path):
+    (record,) = write(path, RunPhase.START)
+    assert record.time_s == pytest.approx(1000.0 + record.monotonic_ns / 1e8)
+
+
+def test_a_last_line_that_a_crash_cut_short_is_left_out(path):
+    written = write(path, RunPhase.START, RunPhase.DEPLOY)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert read_journal(path) == written[:1]
+
+
+def test_a_damaged_line_in_the_middle_is_an_error_with_its_number(path):
+    write(path, RunPhase.START, RunPhase.DEPLOY)
+    lines = path.read_text().splitlines()
+    record = json.loads(lines[0])
+    record["event"]["phase"] = "lunch"
+    path.write_text("\n".join([json.dumps(record), lines[1]]) + "\n")
+    with pytest.raises(DocumentError, match=r"journal\.ndjson:1: .*phase"):
+        read_journal(path)
+
+
+def test_an_old_journal_is_never_written_over(path):
+    write(path, RunPhase.START)
+    with pytest.raises(FileExistsError):
+        JournalFile(path)
