@@ -17,7 +17,8 @@ class Finding(Model):
     """What one checker says. checker: its name. subject: what it looked at ("availability in fault").
 
     summary: one sentence for a person, with figures. measured, limit: the numbers behind it when it has any; unit
-    names theirs ("ratio", "s", "ms", "count").
+    names theirs ("ratio", "s", "ms", "count"). lower, upper: exact binomial bounds of a measured ratio, each one-sided
+    95 %. slo: name of the SLO it is held to, "" for none. advice: one sentence saying what to do about it.
     """
 
     checker: str
@@ -28,10 +29,19 @@ class Finding(Model):
     limit: float | None = None
     unit: str = ""
     phase: Phase | None = None
+    lower: float | None = None
+    upper: float | None = None
+    slo: str = ""
+    advice: str = ""
 
 
 class PhaseFigures(Model):
-    """Traffic of one phase, by all zones or one (zone "" = all). Bounds are exact binomial, one-sided 95 %."""
+    """Traffic of one phase, by all zones or one. Bounds are exact binomial, one-sided 95 %.
+
+    zone: "" = all; "unknown" = requests whose answer named no zone (refused, timed out, answered by the load balancer
+    itself). latency_*_ms: wall milliseconds from the intended send time to the end of the answer, over the requests
+    that were answered at all; the nearest rank, None without an answer.
+    """
 
     phase: Phase
     zone: str = ""
@@ -67,6 +77,11 @@ class Band(Model):
 
 
 class Timeline(Model):
+    """bucket_s: length of a traffic bucket. healthy: (from when, healthy targets) at each change. end_s: last moment.
+
+    injected_s: 0.0 when a fault was applied, None otherwise. target lanes carry every state, healthy included.
+    """
+
     bucket_s: float
     traffic: tuple[TimelineSecond, ...] = ()
     bands: tuple[Band, ...] = ()
@@ -86,7 +101,16 @@ class Prediction(Model):
 
 
 class Headlines(Model):
-    """The answers of the first screen. Virtual seconds; None when it never happened."""
+    """The answers of the first screen. Virtual seconds; None when it never happened.
+
+    requests, requests_lost: of the fault and the recovery phase; lost is every request that was not good.
+    detect_s: from the first applied action to the first expected alarm in ALARM; detected_by: that alarm.
+    error_window_s: from the first to the last bad request since the first action's intent; 0.0 for a single one.
+    recover_s: until the target group is back at its healthy targets for good; 0.0 when it never fell below.
+    healthy_targets: how many that is. replacement_s: until an instance that is new since the injection answered well.
+    budget_spent_s: seconds of complete failure that cost the same: the bad share of each of the two phases times its
+    length, summed, taken for a service with even traffic. budget_s: what the availability SLO allows in 30 days.
+    """
 
     requests: int
     requests_lost: int
@@ -96,9 +120,17 @@ class Headlines(Model):
     recover_s: float | None
     budget_spent_s: float | None
     budget_s: float | None
+    healthy_targets: int | None = None
+    replacement_s: float | None = None
 
 
 class Judgement(Model):
+    """The whole document. started_s: virtual Unix time of the run's first record with a clock.
+
+    actions, activities: what was done and what the scaling group did, as lines to read. unserved: what the stack
+    declares and the emulator does not act on. experiment_path, version, machine: as the journal's first line has them.
+    """
+
     v: Literal[1] = 1
     run: str
     title: str
@@ -119,3 +151,7 @@ class Judgement(Model):
     actions: tuple[str, ...] = ()
     activities: tuple[str, ...] = ()
     unserved: tuple[str, ...] = ()
+    description: str = ""
+    experiment_path: str = ""
+    version: str = ""
+    machine: dict[str, str | int | float] = {}

@@ -1,0 +1,1 @@
+"""One checker a file; `judgement/registry.py` names them all and says how to add one."""

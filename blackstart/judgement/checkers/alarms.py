@@ -1,0 +1,80 @@
+"""Monitoring, tested by the fault: the alarms that should have fired and did not, and those that fired besides."""
+
+from collections.abc import Sequence
+
+from blackstart.domain.experiment import AlarmExpectation
+from blackstart.domain.judgement import Finding
+from blackstart.domain.verdict import Verdict
+from blackstart.judgement.evidence import Evidence
+from blackstart.judgement.measures import ALARM, NO_DATA, describe, raised, states_at_injection
+from blackstart.judgement.wording import listed, seconds
+
+NAME = "alarms"
+
+
+def check(evidence: Evidence) -> Sequence[Finding]:
+    """One finding for each expected alarm, and a note on the others. Without an injection there is nothing to expect.
+
+    Deviated: late, silent, or not in the stack. Inconclusive: it never had data, or was in ALARM already.
+    """
+    if evidence.injected_s is None or evidence.experiment is None:
+        return []
+    expected = evidence.experiment.expectations.alarms
+    return [*(_expected(evidence, alarm) for alarm in expected), *_others(evidence, {alarm.name for alarm in expected})]
+
+
+def _expected(evidence: Evidence, expected: AlarmExpectation) -> Finding:
+    first = next(iter(raised(evidence, expected.name)), None)
+    if first is None:
+        return _silent(evidence, expected)
+    after_s = evidence.relative_s(first.at_s)
+    if after_s > expected.within_s:
+        late_s = after_s - expected.within_s
+        summary = f"{describe(first)} went to ALARM after {seconds(after_s)}, {seconds(late_s)} too late."
+        return _finding(expected, Verdict.DEVIATED, summary, after_s)
+    summary = f"{describe(first)} went to ALARM after {seconds(after_s)}, {seconds(expected.within_s)} allowed."
+    return _finding(expected, Verdict.PASSED, summary, after_s)
+
+
+def _silent(evidence: Evidence, expected: AlarmExpectation) -> Finding:
+    before = states_at_injection(evidence, expected.name)
+    if not before and not any(event.name == expected.name for event in evidence.alarms):
+        summary = f"The stack has no alarm {expected.name}, so nobody would have been told."
+        return _finding(expected, Verdict.DEVIATED, summary, advice="Declare the alarm, or mend its name here.")
+    if before and set(before.values()) == {ALARM}:
+        summary = f"{expected.name} was in ALARM before the injection, so it could not tell of it."
+        return _finding(expected, Verdict.INCONCLUSIVE, summary, advice="Wait until it is OK before breaking anything.")
+    if set(before.values()) == {NO_DATA} and not _ever_had_data(evidence, expected.name):
+        summary = f"{expected.name} never had data: whether it would have fired is unknown."
+        return _finding(expected, Verdict.INCONCLUSIVE, summary, advice="Check the alarm's metric and dimensions.")
+    watched_s = evidence.relative_s(evidence.end_s)
+    summary = f"{expected.name} stayed silent for the {seconds(watched_s)} after the injection that were observed."
+    return _finding(expected, Verdict.DEVIATED, summary)
+
+
+def _ever_had_data(evidence: Evidence, name: str) -> bool:
+    return any(event.name == name and event.state != NO_DATA for event in evidence.alarms)
+
+
+def _others(evidence: Evidence, expected: set[str]) -> Sequence[Finding]:
+    others = [event for event in raised(evidence) if event.name not in expected]
+    if not others:
+        return []
+    told = [f"{describe(event)} after {seconds(evidence.relative_s(event.at_s))}" for event in others]
+    summary = f"Also went to ALARM, without being expected: {listed(told)}."
+    return [Finding(checker=NAME, subject="other alarms", verdict=Verdict.PASSED, summary=summary)]
+
+
+def _finding(
+    expected: AlarmExpectation, verdict: Verdict, summary: str, measured_s: float | None = None, advice: str = ""
+) -> Finding:
+    return Finding(
+        checker=NAME,
+        subject=f"alarm {expected.name}",
+        verdict=verdict,
+        summary=summary,
+        measured=measured_s,
+        limit=expected.within_s,
+        unit="s",
+        advice=advice,
+    )

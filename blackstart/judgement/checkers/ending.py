@@ -1,0 +1,40 @@
+"""How the run ended: by itself, by a crash, by a signal or by a stop condition."""
+
+from collections.abc import Sequence
+
+from blackstart.domain.journal import RunFailed, StopRequested
+from blackstart.domain.judgement import Finding
+from blackstart.domain.verdict import Verdict
+from blackstart.judgement.evidence import Evidence
+
+NAME = "ending"
+STOPPED = {
+    "interrupted": (Verdict.INTERRUPTED, "The run was interrupted"),
+    "terminated": (Verdict.TERMINATED, "The run was told to terminate"),
+    "stop-condition": (Verdict.ABORTED, "A stop condition ended the run"),
+}
+
+
+def check(evidence: Evidence) -> Sequence[Finding]:
+    """One finding for every crash and every stop; a passed one when there was none."""
+    crashes = [_crash(event) for _, event in evidence.of(RunFailed)]
+    stops = [_stop(event) for _, event in evidence.of(StopRequested)]
+    return [*crashes, *stops] or [
+        Finding(checker=NAME, subject="the run", verdict=Verdict.PASSED, summary="The run went to its end by itself.")
+    ]
+
+
+def _crash(event: RunFailed) -> Finding:
+    summary = f"The run failed: {event.error}"
+    return Finding(checker=NAME, subject="the run", verdict=Verdict.ERROR, summary=summary, advice=event.way_out)
+
+
+def _stop(event: StopRequested) -> Finding:
+    verdict, words = STOPPED[event.cause]
+    return Finding(
+        checker=NAME,
+        subject="the run",
+        verdict=verdict,
+        summary=f"{words}: {event.detail}",
+        advice="Look at what is left with `blackstart recover`, then run the experiment again.",
+    )

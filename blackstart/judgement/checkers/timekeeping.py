@@ -1,0 +1,86 @@
+"""Whether this machine kept the emulator's time: compressed waits only mean something while real work fits in them.
+
+Headroom is the share of a virtual wait that real work eats at the run's speed. Beyond a limit the run is invalid, and
+the finding names the highest speed at which the same machine would have kept it.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import floor
+
+from blackstart.domain.journal import EmulatorMeasured
+from blackstart.domain.judgement import Finding
+from blackstart.domain.verdict import Verdict
+from blackstart.judgement.evidence import Evidence
+from blackstart.judgement.wording import ratio
+
+NAME = "timekeeping"
+SUBJECT = "the emulator's time"
+HEADROOM_ALLOWED = 0.5
+LAG_ALLOWED = 0.05
+
+
+def check(evidence: Evidence) -> Sequence[Finding]:
+    """Invalid when a wait was outrun or nothing was measured; a drill keeps real time by itself."""
+    if evidence.started is not None and evidence.started.mode == "drill":
+        return [_finding(Verdict.PASSED, "A drill runs in real time.")]
+    measured = evidence.last(EmulatorMeasured)
+    if measured is None:
+        return [_finding(Verdict.INVALID, "The emulator never said how well it kept its time.")]
+    if measured.probes == 0 and measured.shortest_timeout_s is not None:
+        return [_finding(Verdict.INVALID, "No health check ever succeeded, so the emulator's time was not measured.")]
+    return list(_outrun(measured, evidence.speed)) or [_kept(measured, evidence.speed)]
+
+
+def highest_speed(share: float, allowed: float, speed: float) -> float | None:
+    """The speed at which a share would be what is allowed, rounded down (whole from 2, tenths below); None below 1."""
+    most = speed * allowed / share
+    if most < 1.0:
+        return None
+    return float(floor(most)) if most >= 2.0 else floor(most * 10.0) / 10.0
+
+
+def _shares(measured: EmulatorMeasured, speed: float) -> Iterator[tuple[str, float, float]]:
+    """(what, share of its wait that it took, share allowed) of everything that races against a virtual wait."""
+    if measured.shortest_timeout_s:
+        share = measured.probe_p99_real_s * speed / measured.shortest_timeout_s
+        yield "a health check's answer (p99) takes {} of its timeout", share, HEADROOM_ALLOWED
+    if measured.shortest_grace_s:
+        share = measured.boot_max_real_s * speed / measured.shortest_grace_s
+        yield "the slowest start of an instance takes {} of the grace period", share, HEADROOM_ALLOWED
+    if measured.shortest_interval_s:
+        share = measured.check_lag_p99_real_s * speed / measured.shortest_interval_s
+        yield "health checks start late (p99) by {} of their interval", share, LAG_ALLOWED
+
+
+def _outrun(measured: EmulatorMeasured, speed: float) -> Iterator[Finding]:
+    for what, share, allowed in _shares(measured, speed):
+        if share <= allowed:
+            continue
+        would_do = highest_speed(share, allowed, speed)
+        advice = f"Run again with --speed {would_do:g}." if would_do else "Not even --speed 1 would do on this machine."
+        summary = f"At speed {speed:g} {what.format(ratio(share))}; {ratio(allowed)} is the most that keeps time."
+        yield _finding(Verdict.INVALID, summary, share, allowed, advice)
+
+
+def _kept(measured: EmulatorMeasured, speed: float) -> Finding:
+    closest = max(_shares(measured, speed), key=lambda each: each[1] / each[2], default=None)
+    if closest is None:
+        return _finding(Verdict.PASSED, "Nothing raced against the emulator's time.")
+    what, share, allowed = closest
+    return _finding(Verdict.PASSED, f"Closest: {what.format(ratio(share))}, {ratio(allowed)} allowed.", share, allowed)
+
+
+def _finding(
+    verdict: Verdict, summary: str, measured: float | None = None, limit: float | None = None, advice: str = ""
+) -> Finding:
+    unit = "" if measured is None else "ratio"
+    return Finding(
+        checker=NAME,
+        subject=SUBJECT,
+        verdict=verdict,
+        summary=summary,
+        measured=measured,
+        limit=limit,
+        unit=unit,
+        advice=advice,
+    )

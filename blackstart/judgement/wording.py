@@ -1,0 +1,37 @@
+"""Figures as people read them."""
+
+from collections.abc import Sequence
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def seconds(duration_s: float) -> str:
+    """Virtual seconds: one decimal below ten, none above."""
+    return f"{duration_s:.1f} s" if abs(duration_s) < 10 else f"{duration_s:.0f} s"
+
+
+def ratio(share: float) -> str:
+    """A share in percent, with as many nines as it takes to tell it from 100 %: 99.9 %, 99.9967 %, 97 %."""
+    percent = share * 100.0
+    for digits in range(5):
+        text = f"{percent:.{digits}f}"
+        if abs(float(text) - percent) < 0.1 * (100.0 - percent):
+            return f"{text} %"
+    return f"{percent:.4f}".rstrip("0").rstrip(".") + " %"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points."""
+    text = f"{difference * 100.0:.3g}"
+    return f"{text} percentage points"
+
+
+def several(number: int, one: str) -> str:
+    return f"{count(number)} {one}" if number == 1 else f"{count(number)} {one}s"
+
+
+def listed(words: Sequence[str]) -> str:
+    """a / a and b / a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
