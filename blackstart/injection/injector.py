@@ -35,7 +35,8 @@ UNANSWERED_LOOKS = 10  # in a row; then nobody is there to answer
 class Injection:
     """One occurrence of a fault. applied_s: when the call was made. answer: {} when none came back.
 
-    refused: AWS said no, so nothing more is coming (EC2 may still have terminated part of the ids). effect, reverted: set once they are on the journal.
+    refused: AWS said no, so nothing more is coming (though EC2 may have terminated some of several). effect, reverted:
+    set once they are on the journal.
     """
 
     intent: Intent
