@@ -113,10 +113,11 @@ class Evidence:
         return self.anchor.time_s(record.monotonic_ns) if self.has_clock else record.time_s
 
     def relative_s(self, time_s: float) -> float:
-        return time_s - self.zero_s
+        """Relative to `zero_s`, to the millisecond: a double holds a Unix time of today no finer than 0.2 us."""
+        return round(time_s - self.zero_s, 3) + 0.0
 
     def relative_ns(self, monotonic_ns: int) -> float:
-        return self.anchor.time_s(monotonic_ns) - self.zero_s
+        return self.relative_s(self.anchor.time_s(monotonic_ns))
 
     def length_s(self, phase: Phase) -> float:
         """Virtual seconds a judged phase lasted; 0 when it is incomplete."""

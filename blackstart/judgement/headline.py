@@ -6,6 +6,7 @@ from blackstart.domain.journal import Intent
 from blackstart.domain.judgement import Finding, Headlines
 from blackstart.domain.slo import Sli
 from blackstart.domain.verdict import PRECEDENCE, Verdict
+from blackstart.domain.wording import count, seconds
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.measures import (
     UNDER_FAULT,
@@ -16,7 +17,6 @@ from blackstart.judgement.measures import (
     recovery,
     replacement_s,
 )
-from blackstart.judgement.wording import count, seconds
 
 OPENINGS = {
     Verdict.DEVIATED: "Did not survive",

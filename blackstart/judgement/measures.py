@@ -68,7 +68,8 @@ def error_window_s(evidence: Evidence) -> float | None:
     bad = bad_since_intent(evidence)
     if not bad:
         return None
-    return (max(row.intended_ns for row in bad) - min(row.intended_ns for row in bad)) / 1e9 * evidence.speed
+    span_ns = max(row.intended_ns for row in bad) - min(row.intended_ns for row in bad)
+    return round(span_ns / 1e9 * evidence.speed, 3)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _back_s(before: int, after: Sequence[tuple[float, int]], wanted: int, inject
         if count < wanted:
             back_s = None
         elif back_s is None:
-            back_s = max(0.0, at_s - injected_s)
+            back_s = max(0.0, round(at_s - injected_s, 3))
     return back_s
 
 

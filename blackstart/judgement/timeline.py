@@ -138,4 +138,5 @@ def _healthy(evidence: Evidence, start_s: float) -> tuple[tuple[float, int], ...
     steps = evidence.healthy_steps(group) if group is not None else ()
     relative = [(evidence.relative_s(at_s), count) for at_s, count in steps]
     before = [(start_s, count) for at_s, count in relative if at_s <= start_s][-1:]
-    return tuple(before + [(at_s, count) for at_s, count in relative if at_s > start_s])
+    steps = before + [(at_s, count) for at_s, count in relative if at_s > start_s]
+    return tuple(step for n, step in enumerate(steps) if n == 0 or step[1] != steps[n - 1][1])

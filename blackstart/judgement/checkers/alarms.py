@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from blackstart.domain.experiment import AlarmExpectation
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import listed, seconds
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.measures import ALARM, NO_DATA, describe, raised, states_at_injection
-from blackstart.judgement.wording import listed, seconds
 
 NAME = "alarms"
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from blackstart.domain.experiment import Phase
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import listed
 from blackstart.judgement.evidence import Evidence
-from blackstart.judgement.wording import listed
 
 NAME = "completeness"
 

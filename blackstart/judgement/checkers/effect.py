@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from blackstart.domain.journal import Applied, ApplyFailed, EffectVerified, Intent
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import count, listed
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.measures import bad_since_intent, left_healthy_s
-from blackstart.judgement.wording import count, listed
 
 NAME = "effect"
 

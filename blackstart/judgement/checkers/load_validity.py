@@ -9,8 +9,8 @@ from blackstart.domain.judgement import Finding
 from blackstart.domain.recording import LoadCompleted
 from blackstart.domain.slo import Sli
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import count, ratio
 from blackstart.judgement.evidence import Evidence, Window
-from blackstart.judgement.wording import count, ratio
 
 NAME = "load_validity"
 SUBJECT = "the load"

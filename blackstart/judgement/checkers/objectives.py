@@ -18,10 +18,10 @@ from blackstart.domain.experiment import Phase
 from blackstart.domain.judgement import Finding
 from blackstart.domain.slo import Sli, Slo
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import count, points, ratio
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.measures import is_good
 from blackstart.judgement.statistics import lower_bound, requests_needed, upper_bound
-from blackstart.judgement.wording import count, points, ratio
 
 NAME = "objectives"
 ROUNDING = 1e-9

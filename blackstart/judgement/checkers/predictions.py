@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from blackstart.domain.journal import PlannedAction
 from blackstart.domain.judgement import Finding, Prediction
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import seconds
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.measures import applied_s, left_healthy_s, replacement_s
-from blackstart.judgement.wording import seconds
 
 NAME = "predictions"
 RESOLUTION_S = 1.0
@@ -43,11 +43,11 @@ def _spans(evidence: Evidence, action: PlannedAction) -> Iterator[Prediction]:
     if action.detection_s is not None:
         noticed = [left_healthy_s(evidence, target, evidence.intent_s or start_s) for target in action.target_ids]
         seen = [at_s for at_s in noticed if at_s is not None]
-        last_s = max(0.0, max(seen) - start_s) if seen and len(seen) == len(noticed) else None
+        last_s = max(0.0, round(max(seen) - start_s, 3)) if seen and len(seen) == len(noticed) else None
         yield _compared(f"detection of {action.action}", action.detection_s, last_s)
     if action.recovery_s is not None:
         served_s = replacement_s(evidence)
-        after_s = None if served_s is None else served_s + evidence.zero_s - start_s
+        after_s = None if served_s is None else round(served_s + evidence.zero_s - start_s, 3)
         yield _compared(f"replacement after {action.action}", action.recovery_s, after_s)
 
 

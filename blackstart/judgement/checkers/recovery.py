@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from blackstart.domain.experiment import RecoveryExpectation
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import count, seconds, several
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.measures import (
     UNDER_FAULT,
@@ -14,7 +15,6 @@ from blackstart.judgement.measures import (
     recovery,
     replacement_s,
 )
-from blackstart.judgement.wording import count, seconds, several
 
 NAME = "recovery"
 

@@ -10,8 +10,8 @@ from math import floor
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import ratio
 from blackstart.judgement.evidence import Evidence
-from blackstart.judgement.wording import ratio
 
 NAME = "timekeeping"
 SUBJECT = "the emulator's time"

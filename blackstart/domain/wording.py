@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Figures as people read them: in findings, reports and on the terminal."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ def seconds(duration_s: float) -> str:
 
 
 def ratio(share: float) -> str:
-    """A share in percent, with as many nines as it takes to tell it from 100 %: 99.9 %, 99.9967 %, 97 %."""
+    """A share in percent, with as many digits as it takes to tell it from 100 %: 97 %, 99.03 %, 99.9967 %."""
     percent = share * 100.0
     for digits in range(5):
         text = f"{percent:.{digits}f}"
-        if abs(float(text) - percent) < 0.1 * (100.0 - percent):
+        if abs(float(text) - percent) <= 0.01 * (100.0 - percent):
             return f"{text} %"
     return f"{percent:.4f}".rstrip("0").rstrip(".") + " %"
 
