@@ -178,12 +178,16 @@ class Counters(Model):
 
 
 class Lag(Model):
-    """Wall seconds over the run. probe_p99: health checks that succeeded. check_lag_p99: how late checks began."""
+    """Wall seconds over the run. probe_p99: health checks that succeeded. check_lag_p99: how late checks began.
+
+    listener_problems: one line for each listener whose served port cannot be bound, with the reason.
+    """
 
     kind: Literal["lag"] = "lag"
     probes: int
     probe_p99_real_s: float
     check_lag_p99_real_s: float
+    listener_problems: tuple[str, ...] = ()
 
 
 Upward = Annotated[Hello | HealthChanged | Counters | Lag, Field(discriminator="kind")]

@@ -1,0 +1,282 @@
+"""One request of one client, from its head to the end of its answer.
+
+The request is streamed to the target while it arrives, the answer to the client while it arrives. A pooled connection
+that the target had already given up is replaced once by a new one, when the request can be repeated without harm and
+not a byte of an answer had come; everything else that breaks is a 502 or 504, as on an ALB.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+from blackstart.emulator.dataplane.http_text import (
+    CONTINUE,
+    Headers,
+    RequestHead,
+    error_answer,
+    fixed_answer,
+    redirect_answer,
+    request_to_target,
+    response_to_client,
+)
+from blackstart.emulator.dataplane.nodes import Node
+from blackstart.emulator.dataplane.upstream import TargetConnections, UpstreamConnection
+from blackstart.emulator.protocol import DefaultAction, FixedResponse, Redirect
+
+_BUFFER_BYTES = 64 * 1024
+_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})  # RFC 9110, 9.2.2
+CLIENT_GAVE_UP = 460
+
+
+class ClientSide(Protocol):
+    """The connection that a request came on, and the listener behind it."""
+
+    node: Node
+    declared_port: int
+    served_port: int
+    client_ip: str
+
+    @property
+    def action(self) -> DefaultAction: ...
+    def write(self, data: bytes) -> None: ...
+    def abort(self) -> None: ...
+    def exchange_finished(self) -> None: ...
+    def update_reading(self) -> None: ...
+
+
+class Exchange:
+    """head: None for a request that could not be read, which is answered 400."""
+
+    def __init__(self, client: ClientSide, head: RequestHead | None) -> None:
+        self.head = head
+        self.keep_alive = head is not None and head.keep_alive
+        self.request_sent = head is None
+        self._client = client
+        self._node = client.node
+        self._loop = asyncio.get_running_loop()
+        self._group_arn = ""
+        self._target: TargetConnections | None = None
+        self._upstream: UpstreamConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._outgoing: bytearray | None = bytearray()
+        self.started = False
+        self._reused = False
+        self._head_sent = False
+        self._responded = False
+        self._congested = False
+        self._chunk_answer = False
+        self._sent_real_s = 0.0
+        self._active_real_s = 0.0
+
+    # --- from the client
+
+    def start(self) -> None:
+        """The request's turn on its connection has come."""
+        self.started = True
+        if self.head is None:
+            self._fail(400)
+            return
+        if self.head.expects_continue and not self.request_sent:
+            self._client.write(CONTINUE)
+        action = self._client.action
+        if isinstance(action, FixedResponse):
+            self._answer(action.status_code, fixed_answer(action, self.head))
+        elif isinstance(action, Redirect):
+            self._answer(action.status_code, redirect_answer(action, self.head, self._client.served_port))
+        else:
+            self._forward(self.head, action.target_group_arn)
+
+    def request_body(self, data: bytes) -> None:
+        if self.head is not None and self.head.chunked:
+            data = b"%x\r\n%b\r\n" % (len(data), data)
+        self._send(data)
+
+    def request_complete(self) -> None:
+        if self.head is not None and self.head.chunked:
+            self._send(b"0\r\n\r\n")
+        self.request_sent = True
+        if self._responded:
+            self._client.exchange_finished()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the client should be kept from sending more of the body for now."""
+        if self._responded:
+            return False
+        waiting = self._upstream is None and self._outgoing is not None and len(self._outgoing) > _BUFFER_BYTES
+        return waiting or self._congested
+
+    def client_congested(self, congested: bool) -> None:
+        if self._upstream is not None:
+            if congested:
+                self._upstream.pause_reading()
+            else:
+                self._upstream.resume_reading()
+
+    def client_lost(self) -> None:
+        """The client went away: nobody gets the answer, the target's connection is closed."""
+        if self.started and not self._responded and not self._head_sent:
+            self._node.counting.balancer_answered(self._node.key, self._group_arn, CLIENT_GAVE_UP)
+        self._responded = True
+        self._let_go()
+
+    # --- from the target (upstream.ResponseSink)
+
+    def response_head(self, status: int, phrase: bytes, headers: Headers, has_body: bool) -> None:
+        if self.head is None:
+            return
+        self._outgoing = None
+        self._head_sent = True
+        latency_real_s = time.monotonic() - self._sent_real_s
+        self._node.counting.target_answered(self._node.key, self._group_arn, status, latency_real_s)
+        sized = any(name.lower() == b"content-length" for name, _ in headers)
+        self._chunk_answer = has_body and not sized and self.head.http_1_1
+        self.keep_alive = self.keep_alive and (sized or self._chunk_answer or not has_body)
+        self._client.write(response_to_client(status, phrase, headers, self._chunk_answer, self.keep_alive))
+
+    def response_body(self, data: bytes) -> None:
+        self._client.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunk_answer else data)
+
+    def response_complete(self) -> None:
+        if self._chunk_answer:
+            self._client.write(b"0\r\n\r\n")
+        self._upstream = None
+        self._done()
+
+    def target_lost(self, heard: bool) -> None:
+        self._upstream = None
+        if self._reused and not heard and self._outgoing is not None:
+            self._stop_waiting()
+            self._connecting = self._loop.create_task(self._connect())
+        else:
+            self._fail(502)
+
+    def target_heard(self) -> None:
+        self._active_real_s = self._loop.time()
+
+    def target_congested(self, congested: bool) -> None:
+        self._congested = congested
+        self._client.update_reading()
+
+    # --- inner workings
+
+    def _forward(self, head: RequestHead, group_arn: str) -> None:
+        self._group_arn = group_arn
+        routed = self._node.route(group_arn)
+        if routed is None:
+            self._fail(503)
+            return
+        if routed.failing_open:
+            self._node.counting.routed_failing_open(self._node.key, group_arn)
+        self._target = routed.target
+        body = self._outgoing or b""
+        self._outgoing = bytearray(request_to_target(head, self._client.client_ip, self._client.declared_port))
+        self._outgoing += body
+        if self._target.silent:
+            self._timer = self._loop.call_later(self._node.connect_timeout_real_s, self._connect_failed, 504)
+            return
+        pooled = self._target.take(self._loop.time(), self._node.idle_timeout_real_s)
+        if pooled is not None:
+            self._attach(pooled, reused=True)
+        else:
+            self._connecting = self._loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        target = self._target
+        if target is None:
+            return
+        upstream = UpstreamConnection(target)
+        try:
+            async with asyncio.timeout(self._node.connect_timeout_real_s):
+                await self._loop.create_connection(lambda: upstream, target.snapshot.address, target.snapshot.port)
+        except asyncio.CancelledError:
+            upstream.close()
+            raise
+        except TimeoutError:
+            upstream.close()
+            self._connect_failed(504)
+        except OSError:
+            self._connect_failed(502)
+        else:
+            self._connecting = None
+            target.opened(upstream)
+            self._attach(upstream, reused=False)
+
+    def _connect_failed(self, status: int) -> None:
+        self._connecting = None
+        self._node.counting.connection_failed(self._node.key, self._group_arn)
+        self._fail(status)
+
+    def _attach(self, upstream: UpstreamConnection, reused: bool) -> None:
+        if self.head is None or self._outgoing is None:
+            return
+        self._upstream = upstream
+        self._reused = reused
+        upstream.begin(self, head_only=self.head.method == b"HEAD")
+        upstream.write(bytes(self._outgoing))
+        self._sent_real_s = time.monotonic()
+        self._active_real_s = self._loop.time()
+        self._timer = self._loop.call_later(self._node.idle_timeout_real_s, self._look_at_idle)
+        if not (reused and self.head.method in _REPEATABLE):
+            self._outgoing = None
+        self._client.update_reading()
+
+    def _send(self, data: bytes) -> None:
+        """To the target, or kept until there is a connection; kept too while the request may have to be repeated."""
+        if self._responded:
+            return
+        if self._outgoing is not None:
+            self._outgoing += data
+        if self._upstream is None:
+            self._client.update_reading()
+            return
+        if self._outgoing is not None and len(self._outgoing) > _BUFFER_BYTES:
+            self._outgoing = None
+        self._upstream.write(data)
+        self._sent_real_s = time.monotonic()
+        self._active_real_s = self._loop.time()
+
+    def _look_at_idle(self) -> None:
+        left_real_s = self._active_real_s + self._node.idle_timeout_real_s - self._loop.time()
+        if left_real_s > 0.001:
+            self._timer = self._loop.call_later(left_real_s, self._look_at_idle)
+        else:
+            self._fail(504)
+
+    def _fail(self, status: int) -> None:
+        """Answer with an error; when the answer had begun, the client can only be cut off."""
+        self._let_go()
+        if self._head_sent:
+            self._client.abort()
+        else:
+            self._answer(status, error_answer(status, self.head))
+
+    def _answer(self, status: int, text: bytes) -> None:
+        self._head_sent = True
+        self._node.counting.balancer_answered(self._node.key, self._group_arn, status)
+        self._client.write(text)
+        self._done()
+
+    def _done(self) -> None:
+        self._stop_waiting()
+        self._responded = True
+        self._outgoing = None
+        if self.request_sent:
+            self._client.exchange_finished()
+        else:
+            self._client.update_reading()  # the rest of the request is read and thrown away
+
+    def _let_go(self) -> None:
+        self._stop_waiting()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.drop()
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

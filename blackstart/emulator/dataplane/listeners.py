@@ -1,0 +1,112 @@
+"""Listening sockets: opened and closed as snapshots add and remove listeners and nodes."""
+
+import asyncio
+from typing import NamedTuple
+
+from blackstart.domain.emulator_status import served_port
+from blackstart.emulator.dataplane.client import ClientConnection
+from blackstart.emulator.dataplane.nodes import Fleet, Node
+from blackstart.emulator.dataplane.topology import NodeKey, Topology
+from blackstart.emulator.protocol import DefaultAction
+
+
+class _ListenerKey(NamedTuple):
+    node: NodeKey
+    address: str
+    declared_port: int
+
+
+class Listener:
+    """One listener on one node, on one or two ports, with the connections that it accepted."""
+
+    def __init__(self, node: Node, address: str, declared_port: int, action: DefaultAction) -> None:
+        self.node = node
+        self.action = action
+        self.declared_port = declared_port
+        self.problem = ""
+        self._address = address
+        self._connections: set[ClientConnection] = set()
+        self._servers: dict[int, asyncio.Server] = {}
+
+    async def open(self) -> None:
+        """Bind what is not bound yet. Only the served port matters: `problem` says why it could not be bound."""
+        self.problem = await self._bind(served_port(self.declared_port))
+        if self.declared_port not in self._servers:
+            await self._bind(self.declared_port)
+
+    def close(self) -> None:
+        """Stop listening and cut every client off, as a deleted load balancer does."""
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
+        for connection in list(self._connections):
+            connection.abort()
+
+    def close_idle(self, before_real_s: float) -> None:
+        """Close connections without a request that were last used before a reading of the loop's time."""
+        for connection in list(self._connections):
+            if connection.idle and connection.active_real_s < before_real_s:
+                connection.abort()
+
+    def connected(self, connection: ClientConnection) -> None:
+        self._connections.add(connection)
+
+    def disconnected(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+
+    async def _bind(self, port: int) -> str:
+        if port in self._servers:
+            return ""
+        loop = asyncio.get_running_loop()
+        try:
+            self._servers[port] = await loop.create_server(
+                lambda: ClientConnection(self, port), self._address, port, backlog=1024
+            )
+        except OSError as error:
+            return f"listener {self.declared_port} in {self.node.key.zone}: {self._address}:{port}: {error.strerror}"
+        return ""
+
+
+class Listeners:
+    """All listeners of all nodes."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._open: dict[_ListenerKey, Listener] = {}
+
+    async def apply(self, topology: Topology) -> None:
+        """Close what the snapshot no longer has, then open what is new."""
+        wanted = {
+            _ListenerKey(key, node.address, listener.port): listener.action
+            for key, (balancer, node) in topology.nodes.items()
+            for listener in balancer.listeners
+        }
+        for key in [key for key in self._open if key not in wanted]:
+            self._open.pop(key).close()
+        for key, action in wanted.items():
+            if key in self._open:
+                self._open[key].action = action
+            else:
+                node = self._fleet.nodes[key.node]
+                self._open[key] = Listener(node, key.address, key.declared_port, action)
+                await self._open[key].open()
+
+    async def retry(self) -> None:
+        """Try again to bind what could not be bound."""
+        for listener in list(self._open.values()):
+            if listener.problem:
+                await listener.open()
+
+    def close_idle(self, idle_timeout_real_s: float) -> None:
+        before_real_s = asyncio.get_running_loop().time() - idle_timeout_real_s
+        for listener in self._open.values():
+            listener.close_idle(before_real_s)
+
+    def problems(self) -> tuple[str, ...]:
+        """One line for each listener that is not served, sorted."""
+        return tuple(sorted(listener.problem for listener in self._open.values() if listener.problem))
+
+    def close(self) -> None:
+        for listener in self._open.values():
+            listener.close()
+        self._open.clear()
