@@ -1,0 +1,81 @@
+"""A CloudWatch with a manual clock: moto in process, the emulator's parts installed, boto3 in front."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from blackstart.emulator.adapters.moto_cloudwatch import install
+from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
+from blackstart.emulator.controllers.alarms import AlarmsController
+from blackstart.emulator.controllers.metric_store import MetricStore
+
+START_S = 1_800_000_000.0
+"""A whole minute."""
+WALL_S = 1_790_000_000.0
+
+
+class CloudWatch:
+    """now_s: the virtual clock, moved by hand. wall_s: what a client's clock shows."""
+
+    def __init__(self) -> None:
+        import boto3
+
+        self.now_s = START_S
+        self.wall_s = WALL_S
+        self.store = MetricStore()
+        self.alarms = AlarmsController(self.store, MotoAlarms())
+        session = boto3.Session(aws_access_key_id="offline", aws_secret_access_key="offline", region_name="us-east-1")
+        self.client = session.client("cloudwatch")
+        self.sns = session.client("sns")
+        self.sqs = session.client("sqs")
+
+    def advance(self, seconds: float) -> None:
+        """Ticks twice a virtual second, as a controller loop would."""
+        for _ in range(int(seconds * 2)):
+            self.now_s += 0.5
+            self.alarms.tick(self.now_s)
+
+    def put(self, value: float, name: str = "M", at_s: float | None = None) -> None:
+        datum: dict[str, Any] = {"MetricName": name, "Value": value}
+        if at_s is not None:
+            datum["Timestamp"] = at_s
+        self.client.put_metric_data(Namespace="App", MetricData=[datum])
+
+    def put_alarm(self, name: str = "a", **changes: Any) -> None:
+        alarm = {
+            "AlarmName": name,
+            "Namespace": "App",
+            "MetricName": "M",
+            "Statistic": "Maximum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 5.0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            **changes,
+        }
+        self.client.put_metric_alarm(**{key: value for key, value in alarm.items() if value is not None})
+
+    def alarm(self, name: str = "a") -> dict[str, Any]:
+        found: dict[str, Any] = self.client.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+        return found
+
+    def state(self, name: str = "a") -> str:
+        return str(self.alarm(name)["StateValue"])
+
+    def history(self, name: str = "a", **filters: Any) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = self.client.describe_alarm_history(AlarmName=name, **filters)["AlarmHistoryItems"]
+        return items
+
+
+@pytest.fixture
+def cloudwatch() -> Iterator[CloudWatch]:
+    from moto import mock_aws
+
+    with mock_aws():
+        world = CloudWatch()
+        undo = install(store=world.store, now_s=lambda: world.now_s, wall_s=lambda: world.wall_s)
+        try:
+            yield world
+        finally:
+            undo()
