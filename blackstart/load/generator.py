@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 from pydantic import ValidationError
@@ -50,14 +51,16 @@ class LoadGenerator:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Return once requests are being sent. Raises UsageError when the locustfile is missing or does not load."""
+        """Return once requests are being sent.
+
+        Raises UsageError when the locustfile is missing or does not load, or when out_dir cannot be written.
+        """
         if not self._settings.locustfile.is_file():
             raise UsageError(
                 f"the locustfile {self._settings.locustfile} does not exist",
                 "Name an existing one in the experiment's load.locustfile.",
             )
-        self._settings.out_dir.mkdir(parents=True, exist_ok=True)
-        with (self._settings.out_dir / LOG_FILE).open("wb") as log:
+        with _open_log(self._settings.out_dir) as log:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -131,6 +134,16 @@ class LoadGenerator:
         text = (self._settings.out_dir / LOG_FILE).read_text(errors="replace")
         words = [line.strip() for line in text.splitlines() if line.strip()]
         return " / ".join(words[-3:]) or "it printed nothing"
+
+
+def _open_log(out_dir: Path) -> IO[bytes]:
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        return (out_dir / LOG_FILE).open("wb")
+    except OSError as problem:
+        raise UsageError(
+            f"{out_dir} cannot be written ({problem.strerror})", "Give --out a directory that you can write to."
+        ) from problem
 
 
 def _child_environment(own: Mapping[str, str], settings: LoadSettings) -> dict[str, str]:

@@ -27,6 +27,8 @@ from blackstart.load.resolver import UnresolvedError
 
 _poll: Any = monkey.get_original("select", "poll")
 BLOCK_BYTES = 65536
+MOST_IDLE_PER_NODE = 256
+"""A stall leaves a connection per request that waited; clients do not keep them all."""
 
 
 class ClosedUnansweredError(ConnectionResetError):
@@ -62,11 +64,13 @@ class HttpClient:
         start_ns = monotonic_ns()
         node, answer, outcome = "", _Answer(0, "", ""), Outcome.ANSWERED
         try:
-            with gevent.Timeout(self._timeout_real_s, TimeoutError("the client gave up")):
+            with gevent.Timeout(self._timeout_real_s):
                 node = self._next_node()
                 answer = self._ask(node, path)
         except (UnresolvedError, OSError, HTTPParseError) as problem:
             outcome = outcome_of(problem)
+        except gevent.Timeout:
+            outcome = Outcome.TIMEOUT
         return RequestRow(
             intended_ns=intended_ns,
             start_ns=start_ns,
@@ -128,10 +132,11 @@ class HttpClient:
         except BaseException:
             connection.close()
             raise
-        if reply.should_close():
+        idle = self._idle.setdefault(node, [])
+        if reply.should_close() or len(idle) >= MOST_IDLE_PER_NODE:
             connection.close()
         else:
-            self._idle.setdefault(node, []).append(connection)
+            idle.append(connection)
         return _Answer(reply.get_code(), _header(reply, "x-zone"), _header(reply, "x-instance-id"))
 
 

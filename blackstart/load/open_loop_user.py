@@ -16,6 +16,7 @@ Settings come from the environment (see settings.py). The test ends when standar
 
 import logging
 import os
+import resource
 import sys
 from math import ceil
 from random import Random
@@ -41,8 +42,9 @@ from blackstart.load.resolver import CachingResolver
 from blackstart.load.schedule import constant, offsets_s, shard
 from blackstart.load.settings import LoadSettings
 
-MOST_IN_FLIGHT = 8000
 SPARE_RATIO = 1.25
+RESERVED_FILES = 1024
+"""Open files that are not requests in flight: idle connections to three nodes, the recording, Locust's own."""
 
 
 class OpenLoopUser(User):  # type: ignore[misc]
@@ -122,8 +124,10 @@ class OpenLoopUser(User):  # type: ignore[misc]
 
 
 def in_flight_cap(settings: LoadSettings) -> int:
-    """What a silent server accumulates until the timeout, with a quarter to spare; at most MOST_IN_FLIGHT."""
-    return min(MOST_IN_FLIGHT, ceil(settings.rate_per_s * settings.timeout_real_s * SPARE_RATIO) + 1)
+    """What a silent server accumulates until the timeout, with a quarter to spare, as far as open files allow."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ceil(settings.rate_per_s * settings.timeout_real_s * SPARE_RATIO) + 1
+    return min(wanted, max(open_files - RESERVED_FILES, open_files // 2))
 
 
 def resolver_for(settings: LoadSettings) -> CachingResolver:

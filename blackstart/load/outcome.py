@@ -7,8 +7,9 @@ from blackstart.load.resolver import UnresolvedError
 def outcome_of(problem: BaseException) -> Outcome:
     """Name the way a request failed to get a complete answer.
 
-    A connection that ends before the answer is complete counts as reset whether the peer sent RST or FIN. TimeoutError
-    is both the client giving up and the kernel's ETIMEDOUT. Anything unforeseen is `error`, so that it shows.
+    A connection that ends before the answer is complete counts as reset, whether the peer sent RST or FIN. TimeoutError
+    is the kernel's ETIMEDOUT; the client's own deadline has the same outcome. Anything unforeseen is `error`, so that
+    it shows.
     """
     match problem:
         case UnresolvedError():

@@ -16,7 +16,6 @@ from blackstart.load.resolver import UnresolvedError
         (OSError(errno.EPIPE, "broken pipe"), Outcome.RESET),
         (OSError(errno.ECONNABORTED, "aborted"), Outcome.RESET),
         (OSError(errno.ETIMEDOUT, "the kernel gave up"), Outcome.TIMEOUT),
-        (TimeoutError("the client gave up"), Outcome.TIMEOUT),
         (OSError(errno.EHOSTUNREACH, "no route"), Outcome.ERROR),
         (OSError(errno.EMFILE, "too many open files"), Outcome.ERROR),
         (ValueError("garbage"), Outcome.ERROR),
