@@ -3,12 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from blackstart.domain.errors import BlackstartError, UsageError
 from blackstart.domain.verdict import USAGE_EXIT_CODE
+
+if TYPE_CHECKING:
+    from blackstart.domain.judgement import Judgement
 
 app = typer.Typer(
     name="blackstart",
@@ -160,15 +163,13 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def _show(judgement: object, folder: Path, as_json: bool) -> None:
-    from blackstart.domain.judgement import Judgement
-    from blackstart.report import console
+def _show(judgement: "Judgement", folder: Path, as_json: bool) -> None:
+    from blackstart.report.console import show
 
-    assert isinstance(judgement, Judgement)
     if as_json:
         print(judgement.model_dump_json())
     else:
-        console.show(judgement, folder)
+        show(judgement, folder)
 
 
 def main() -> None:

@@ -91,7 +91,6 @@ class Conductor:
         self._interruption = interruption
         self._progress = progress
         self._clients = place.make_clients()
-        self._started_real_s = time.monotonic()
         self._phase_name = RunPhase.SETTLE.value
         self._phase_end_real_s: float | None = None
         self._left_after_phase_s = 0.0
@@ -99,6 +98,7 @@ class Conductor:
         self._load: LoadGenerator | None = None
         self._injector: Injector | None = None
         self._finishing = False
+        self._looked_at_s = 0.0
         self._sent_before: tuple[float, int] = (0.0, 0)
         self._rate_per_s: float | None = None
 
@@ -147,9 +147,8 @@ class Conductor:
 
     def _settled(self) -> bool:
         self._stop_when_the_service_fails()
-        return all(
-            self._probe(probe)[0] for probe in self._experiment.steady_state_hypothesis.probes if _is_target(probe)
-        )
+        probes = self._experiment.steady_state_hypothesis.probes
+        return all(self._probe(probe)[0] for probe in probes if isinstance(probe, HealthyTargetsProbe))
 
     def _stop_when_the_service_fails(self) -> None:
         """A service that ends again and again never gets healthy: say why now instead of waiting for the limit."""
@@ -236,7 +235,12 @@ class Conductor:
         with self._phase(RunPhase.FAULT, length_s):
             began_s = self._now_s()
             self._injector = Injector(
-                self._journal, self._clients, self._experiment.stack, now_s=self._now_s, wait_s=self._wait_s
+                self._journal,
+                self._clients,
+                self._experiment.stack,
+                now_s=self._now_s,
+                wait_s=self._wait_s,
+                blast_radius=self._experiment.blast_radius,
             )
             for action in sorted(plan.actions, key=lambda planned: planned.after_s):
                 self._wait_s(began_s + action.after_s - self._now_s())
@@ -294,6 +298,7 @@ class Conductor:
                 self._interruption.check()
                 self._check_parts()
                 self._check_stop_conditions()
+                self._look_for_effects()
             self._show()
             left = deadline - time.monotonic()
             if left <= 0:
@@ -321,6 +326,13 @@ class Conductor:
             if (reason := self._stop_reason(condition)) is not None:
                 raise RunStopped("stop-condition", reason)
 
+    def _look_for_effects(self) -> None:
+        """Whether the world changed, asked each virtual second until it is known."""
+        now_s = self._now_s()
+        if self._injector is not None and now_s - self._looked_at_s >= 1.0:
+            self._looked_at_s = now_s
+            self._injector.look()
+
     def _stop_reason(self, condition: StopCondition) -> str | None:
         assert self._observer is not None
         if isinstance(condition, AlarmStop):
@@ -336,12 +348,12 @@ class Conductor:
         left = None if self._phase_end_real_s is None else max(0.0, self._phase_end_real_s - now)
         after = self._place.anchor.real_s(self._left_after_phase_s)
         load = self._load.progress() if self._load else None
-        group = next((p.target_group for p in self._experiment.steady_state_hypothesis.probes if _is_target(p)), None)
+        probes = self._experiment.steady_state_hypothesis.probes
+        group = next((p.target_group for p in probes if isinstance(p, HealthyTargetsProbe)), None)
         observer = self._observer
         self._progress.show(
             Moment(
                 phase=self._phase_name,
-                elapsed_real_s=now - self._started_real_s,
                 phase_left_real_s=left,
                 run_left_real_s=None if left is None else left + after,
                 rate_per_s=self._rate(now, load.sent) if load else None,
@@ -361,7 +373,3 @@ class Conductor:
                 self._rate_per_s = (sent - before_sent) / (now - before_at)
             self._sent_before = (now, sent)
         return self._rate_per_s
-
-
-def _is_target(probe: Probe) -> bool:
-    return isinstance(probe, HealthyTargetsProbe)

@@ -14,13 +14,14 @@ def judge_run(folder: RunFolder) -> Judgement:
     """
     from blackstart.judgement.judge import judge
     from blackstart.load.recording_file import read_rows
-    from blackstart.report import html, junit
+    from blackstart.report.html import render as render_html
+    from blackstart.report.junit import render as render_junit
 
     rows = list(read_rows(folder.rows)) if folder.rows.exists() else []
     judgement = judge(folder.path.name, read_journal(folder.journal), rows)
     _write(folder.judgement, judgement.model_dump_json(indent=2) + "\n")
-    _write(folder.report, html.render(judgement))
-    _write(folder.junit, junit.render(judgement))
+    _write(folder.report, render_html(judgement))
+    _write(folder.junit, render_junit(judgement))
     return judgement
 
 

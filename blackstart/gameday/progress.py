@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -15,7 +15,6 @@ class Moment:
     """The run as it is right now. Times in wall seconds; None where nothing can be said yet."""
 
     phase: str
-    elapsed_real_s: float
     phase_left_real_s: float | None = None
     run_left_real_s: float | None = None
     rate_per_s: float | None = None
@@ -41,6 +40,7 @@ class LineProgress:
     """For logs: one line at each new phase, at each remark, and every five seconds between."""
 
     def __init__(self) -> None:
+        self._began = time.monotonic()
         self._phase = ""
         self._last = 0.0
 
@@ -48,7 +48,7 @@ class LineProgress:
         now = time.monotonic()
         if moment.phase != self._phase or now - self._last >= LINE_EVERY_REAL_S:
             self._phase, self._last = moment.phase, now
-            print(f"{moment.elapsed_real_s:5.0f} s  {describe(moment)}", file=sys.stderr, flush=True)
+            print(f"{now - self._began:5.0f} s  {describe(moment)}", file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         print(f"         {text}", file=sys.stderr, flush=True)
@@ -69,7 +69,11 @@ class JsonProgress(LineProgress):
         now = time.monotonic()
         if moment.phase != self._phase or now - self._last >= 1.0:
             self._phase, self._last = moment.phase, now
-            print(json.dumps({"progress": moment.__dict__}), file=sys.stderr, flush=True)
+            print(
+                json.dumps({"progress": {"elapsed_real_s": round(now - self._began, 1)} | asdict(moment)}),
+                file=sys.stderr,
+                flush=True,
+            )
 
     def say(self, text: str) -> None:
         print(json.dumps({"note": text}), file=sys.stderr, flush=True)
@@ -83,13 +87,14 @@ class LiveProgress:
         from rich.live import Live
 
         self._console = Console(stderr=True, highlight=False)
+        self._began = time.monotonic()
         self._live = Live(console=self._console, refresh_per_second=8, transient=True)
         self._phase = ""
 
     def show(self, moment: Moment) -> None:
         if moment.phase != self._phase:
             self._phase = moment.phase
-            self._console.print(f"[dim]{moment.elapsed_real_s:5.0f} s[/]  [bold]{moment.phase}[/]")
+            self._console.print(f"[dim]{time.monotonic() - self._began:5.0f} s[/]  [bold]{moment.phase}[/]")
         self._live.update(_panel(moment))
 
     def say(self, text: str) -> None:

@@ -97,7 +97,7 @@ def rehearse(
                 journal.append(
                     RunFailed(error=f"{type(error).__name__}: {error}", way_out=f"See {folder.path}/crash.txt.")
                 )
-            progress.show(Moment(phase="judge", elapsed_real_s=0.0))
+            progress.show(Moment(phase="judge"))
             judgement = judge_run(folder)
             journal.append(
                 RunJudged(verdict=judgement.verdict, exit_code=judgement.exit_code, restored=judgement.restored)
@@ -197,7 +197,7 @@ def _deploy_by_command(options: RehearsalOptions, endpoint: str, folder: RunFold
 @contextmanager
 def _phase(phase: RunPhase, journal: JournalFile, progress: Progress) -> Iterator[None]:
     journal.append(PhaseStarted(phase=phase))
-    progress.show(Moment(phase=phase.value, elapsed_real_s=0.0))
+    progress.show(Moment(phase=phase.value))
     yield
     journal.append(PhaseEnded(phase=phase))
 
