@@ -13,11 +13,11 @@ def seconds(duration_s: float) -> str:
 
 
 def ratio(share: float) -> str:
-    """A share in percent, with as many digits as it takes to tell it from 100 %: 97 %, 99.03 %, 99.9967 %."""
+    """A share in percent, with as many digits as it takes to tell it from 0 % and 100 %: 0.6 %, 97 %, 99.03 %."""
     percent = share * 100.0
     for digits in range(5):
         text = f"{percent:.{digits}f}"
-        if abs(float(text) - percent) <= 0.01 * (100.0 - percent):
+        if abs(float(text) - percent) <= 0.01 * min(percent, 100.0 - percent):
             return f"{text} %"
     return f"{percent:.4f}".rstrip("0").rstrip(".") + " %"
 

@@ -34,7 +34,7 @@ def timeline(evidence: Evidence) -> Timeline:
     bands = [*_phases(evidence), *_faults(evidence), *_targets(evidence), *_alarms(evidence)]
     return Timeline(
         bucket_s=bucket_s,
-        traffic=tuple(_traffic(evidence, bucket_s)),
+        traffic=tuple(_traffic(evidence, start_s, end_s, bucket_s)),
         bands=tuple(clipped for band in bands if (clipped := _clip(band, start_s, end_s)) is not None),
         healthy=_healthy(evidence, start_s),
         injected_s=0.0 if evidence.injected_s is not None else None,
@@ -47,12 +47,13 @@ def bucket_length_s(span_s: float) -> float:
     return next((length for length in BUCKET_LENGTHS_S if span_s / length <= BUCKETS_MOST), BUCKET_LENGTHS_S[-1])
 
 
-def _traffic(evidence: Evidence, bucket_s: float) -> Iterator[TimelineSecond]:
+def _traffic(evidence: Evidence, start_s: float, end_s: float, bucket_s: float) -> Iterator[TimelineSecond]:
     """Buckets aligned to the injection, by the intended send time; a bucket without requests is still there."""
     buckets: dict[int, list[RequestRow]] = {}
-    for rows in evidence.requests.values():
-        for row in rows:
-            buckets.setdefault(int(evidence.relative_ns(row.intended_ns) // bucket_s), []).append(row)
+    for row in evidence.rows:
+        at_s = evidence.relative_ns(row.intended_ns)
+        if start_s <= at_s < end_s:
+            buckets.setdefault(int(at_s // bucket_s), []).append(row)
     if not buckets:
         return
     for number in range(min(buckets), max(buckets) + 1):
@@ -135,8 +136,8 @@ def _clip(band: Band, start_s: float, end_s: float) -> Band | None:
 
 def _healthy(evidence: Evidence, start_s: float) -> tuple[tuple[float, int], ...]:
     group = evidence.target_group()
-    steps = evidence.healthy_steps(group) if group is not None else ()
-    relative = [(evidence.relative_s(at_s), count) for at_s, count in steps]
+    seen = evidence.healthy_steps(group) if group is not None else ()
+    relative = [(evidence.relative_s(at_s), count) for at_s, count in seen]
     before = [(start_s, count) for at_s, count in relative if at_s <= start_s][-1:]
     steps = before + [(at_s, count) for at_s, count in relative if at_s > start_s]
     return tuple(step for n, step in enumerate(steps) if n == 0 or step[1] != steps[n - 1][1])

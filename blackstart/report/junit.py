@@ -26,7 +26,8 @@ def render(judgement: Judgement) -> str:
     for finding in findings:
         _case(suite, finding)
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
 
 
 def _nothing(judgement: Judgement) -> Finding:

@@ -64,7 +64,7 @@ PRESENTATIONS: dict[Verdict, Presentation] = {
         word="Terminated",
         tone="void",
         icon="■",
-        to_do="The run was ended from outside and shows nothing. Run it again.",
+        to_do="The run was ended from outside and shows nothing. Repeat it.",
     ),
     Verdict.ERROR: Presentation(
         word="Failed to run",

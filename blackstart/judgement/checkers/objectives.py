@@ -53,7 +53,7 @@ def _held(evidence: Evidence, phase: Phase, slo: Slo) -> Finding:
     verdict, summary, advice = _decide(phase, slo, requests, good, asked)
     return Finding(
         checker=NAME,
-        subject=f"{slo.name} in {phase.value}",
+        subject=f"{_named(slo)} in {phase.value}",
         verdict=verdict,
         summary=summary,
         measured=good / requests if requests else None,
@@ -73,7 +73,7 @@ def _decide(phase: Phase, slo: Slo, requests: int, good: int, asked: float) -> t
         return Verdict.INCONCLUSIVE, f"No request fell into the {phase.value} phase.", "Send load through every phase."
     if requests - good > requests * (1.0 - asked) + ROUNDING:
         return _broken(phase, slo, requests, good, asked)
-    what = f"{_share(slo)} was {ratio(good / requests)} ({_bad(requests, good)}), {ratio(asked)} asked"
+    what = f"{_share(slo, phase)} was {ratio(good / requests)} ({_bad(requests, good)}), {ratio(asked)} asked"
     needed = requests_needed(asked if asked < 1.0 else slo.target_ratio)
     if requests < needed:
         summary = f"{what}; but {count(requests)} requests cannot support it, {count(needed)} are needed."
@@ -85,7 +85,7 @@ def _broken(phase: Phase, slo: Slo, requests: int, good: int, asked: float) -> t
     allowed = int(requests * (1.0 - asked) + ROUNDING)
     sure = upper_bound(good, requests) < asked
     summary = (
-        f"{_share(slo)} was {ratio(good / requests)}, {ratio(asked)} asked: {points(asked - good / requests)} too low "
+        f"{_share(slo, phase)} was {ratio(good / requests)}, {ratio(asked)} asked: {points(asked - good / requests)} too low "
         f"({_bad(requests, good)}, {count(allowed)} allowed); "
         + ("more than chance explains." if sure else "chance alone could explain it, so run it again.")
     )
@@ -94,8 +94,13 @@ def _broken(phase: Phase, slo: Slo, requests: int, good: int, asked: float) -> t
     return Verdict.DEVIATED, summary, ""
 
 
-def _share(slo: Slo) -> str:
-    return "Availability" if slo.sli is Sli.AVAILABILITY else f"The share within {slo.threshold_ms:g} ms"
+def _named(slo: Slo) -> str:
+    return slo.name if slo.sli is Sli.AVAILABILITY else f"{slo.name} (within {slo.threshold_ms:g} ms)"
+
+
+def _share(slo: Slo, phase: Phase) -> str:
+    what = "Availability" if slo.sli is Sli.AVAILABILITY else f"The share within {slo.threshold_ms:g} ms"
+    return f"{what} in the {phase.value} phase"
 
 
 def _bad(requests: int, good: int) -> str:
