@@ -13,6 +13,7 @@ from blackstart.domain.stack import Instance, RegisteredTarget, ScalingGroup, St
 from blackstart.domain.target_health import HealthCheck, TargetState
 
 TAGS = {"blackstart:stack": "emulator", "blackstart:name": "web"}
+IMAGE = "ami-12c6146b"  # one of moto's own
 CHECK = HealthCheck(
     path="/healthz", interval_s=10, timeout_s=5, healthy_threshold=2, unhealthy_threshold=2, matcher="200"
 )
@@ -37,10 +38,14 @@ class MemoryJournal:
 
 @dataclass
 class ManualClock:
-    """on_wait: what happens in the world at each wait, given the time that then is."""
+    """on_wait: what happens in the world at each wait, given the time that then is.
+
+    stride: seconds that pass for each one waited, so that a long bound takes few looks.
+    """
 
     time_s: float = 1000.0
     waits: int = 0
+    stride: int = 1
     on_wait: Callable[[float], None] = lambda _: None
 
     def now_s(self) -> float:
@@ -49,7 +54,7 @@ class ManualClock:
     def wait_s(self, duration_s: float) -> None:
         self.waits += 1
         assert self.waits < 5000, "waits for ever"
-        self.time_s += duration_s
+        self.time_s += duration_s * self.stride
         self.on_wait(self.time_s)
 
 
@@ -74,16 +79,18 @@ def _moto_endpoint() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def endpoint(_moto_endpoint: str) -> str:
-    """An empty account."""
-    with urllib.request.urlopen(urllib.request.Request(f"{_moto_endpoint}/moto-api/reset", method="POST")):
-        return _moto_endpoint
+@pytest.fixture(scope="session")
+def _session_clients(_moto_endpoint: str) -> AwsClients:
+    """Made once: a boto3 session of its own for each test would cost more than the tests."""
+    return AwsClients("us-east-1", _moto_endpoint)
 
 
 @pytest.fixture
-def clients(endpoint: str) -> AwsClients:
-    return AwsClients("us-east-1", endpoint)
+def clients(_session_clients: AwsClients) -> AwsClients:
+    """Clients of an empty account."""
+    request = urllib.request.Request(f"{_session_clients.endpoint_url}/moto-api/reset", method="POST")
+    with urllib.request.urlopen(request):
+        return _session_clients
 
 
 @pytest.fixture
@@ -117,9 +124,8 @@ def web_tier(clients: AwsClients) -> AwsClients:
         Port=80,
         DefaultActions=[{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}],
     )
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     ec2.create_launch_template(
-        LaunchTemplateName="web", LaunchTemplateData={"ImageId": image, "InstanceType": "t3.micro"}
+        LaunchTemplateName="web", LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "t3.micro"}
     )
     clients.client("autoscaling").create_auto_scaling_group(
         AutoScalingGroupName="web-asg",
