@@ -4,6 +4,7 @@ Source: RFC 1035; ELB user guide, "How Elastic Load Balancing works" (A records 
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import cast
 
@@ -66,7 +67,7 @@ class DnsServer:
         except OSError as error:
             self.close()
             raise EmulatorError(
-                f"the DNS server cannot listen on {address}:{port}: {error.strerror}",
+                f"the DNS server cannot listen on {address}:{port}: {os.strerror(error.errno or 0)}",
                 "Another emulator may be running; stop it or choose another DNS port.",
             ) from error
 

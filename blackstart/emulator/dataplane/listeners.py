@@ -1,6 +1,7 @@
 """Listening sockets: opened and closed as snapshots add and remove listeners and nodes."""
 
 import asyncio
+import os
 from typing import NamedTuple
 
 from blackstart.domain.emulator_status import served_port
@@ -63,7 +64,8 @@ class Listener:
                 lambda: ClientConnection(self, port), self._address, port, backlog=1024
             )
         except OSError as error:
-            return f"listener {self.declared_port} in {self.node.key.zone}: {self._address}:{port}: {error.strerror}"
+            reason = os.strerror(error.errno or 0)
+            return f"listener {self.declared_port} in {self.node.key.zone}: {self._address}:{port}: {reason}"
         return ""
 
 
