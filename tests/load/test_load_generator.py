@@ -276,8 +276,8 @@ def test_ctrl_c_in_the_runners_terminal_does_not_reach_it(make: Make, serve: Any
     assert os.getsid(generator.pid) == os.getpgid(generator.pid) == generator.pid
 
 
-def test_it_ends_with_a_runner_that_was_killed(serve: Any, tmp_path: Path) -> None:
-    given = settings(tmp_path / "out", url=serve(prompt).url).model_dump_json()
+def test_it_ends_at_once_with_a_runner_that_was_killed(serve: Any, tmp_path: Path) -> None:
+    draining_would_take_longer = settings(tmp_path / "out", url=serve(silent).url, timeout_real_s=10.0)
     runner = subprocess.Popen(
         [
             sys.executable,
@@ -285,7 +285,7 @@ def test_it_ends_with_a_runner_that_was_killed(serve: Any, tmp_path: Path) -> No
             "import sys, time; from blackstart.load.generator import *\n"
             "generator = LoadGenerator(LoadSettings.model_validate_json(sys.argv[1])); generator.start()\n"
             "print(generator.pid, flush=True); time.sleep(60)",
-            given,
+            draining_would_take_longer.model_dump_json(),
         ],
         stdout=subprocess.PIPE,
         text=True,
