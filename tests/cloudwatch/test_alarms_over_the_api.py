@@ -304,6 +304,7 @@ def test_a_percentile_on_enough_samples_decides_also_when_few_would_be_ignored(c
         ({"DatapointsToAlarm": 2}, "between 1 and EvaluationPeriods"),
         ({"TreatMissingData": "bad"}, "TreatMissingData"),
         ({"EvaluationPeriods": 2000}, "more than a day"),
+        ({"EvaluationWindow": {"WallClockWindow": {}}}, "does not support EvaluationWindow.WallClockWindow"),
     ],
 )
 def test_an_alarm_that_aws_refuses_is_refused(cloudwatch, changes, message):

@@ -20,6 +20,7 @@ SIGNATURES = {
     "CloudWatchResponse.get_metric_data": "",
     "CloudWatchResponse.get_metric_statistics": "",
     "CloudWatchResponse.list_metrics": "",
+    "CloudWatchResponse.put_metric_alarm": "",
     "CloudWatchResponse.describe_alarms": "",
     "Subscription.publish": "message message_id subject message_attributes group_id deduplication_id message_structure",
 }
@@ -76,8 +77,8 @@ def test_an_alarm_has_the_attributes_that_are_read_and_written() -> None:
     )
     assert backend.alarms == {"a": alarm}
     assert {
-        "alarm_arn", "actions_enabled", "alarm_actions", "ok_actions", "insufficient_data_actions", "comparison_operator",
-        "configuration_updated_timestamp", "datapoints_to_alarm", "description", "dimensions",
+        "alarm_arn", "actions_enabled", "alarm_actions", "ok_actions", "insufficient_data_actions",
+        "comparison_operator", "configuration_updated_timestamp", "datapoints_to_alarm", "description", "dimensions",
         "evaluate_low_sample_count_percentile", "evaluation_periods", "extended_statistic", "metric_data_queries",
         "metric_name", "name", "namespace", "period", "rule", "state_reason", "state_reason_data",
         "state_updated_timestamp", "state_value", "statistic", "threshold", "treat_missing_data", "unit",

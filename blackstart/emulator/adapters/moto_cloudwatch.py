@@ -6,11 +6,12 @@ Everything that is replaced stands in `PATCHED`; a contract test holds each of t
 from collections.abc import Callable
 from typing import Any
 
+from blackstart.emulator.adapters import moto_cloudwatch_descriptions as descriptions
 from blackstart.emulator.adapters import moto_cloudwatch_messages as messages
 from blackstart.emulator.adapters import moto_cloudwatch_queries as queries
-from blackstart.emulator.adapters.moto_cloudwatch_alarms import SERVED_PROTOCOLS, change_state, history, record
-from blackstart.emulator.adapters.moto_cloudwatch_queries import Clocks, moment, unix_s
-from blackstart.emulator.adapters.moto_cloudwatch_validation import check_alarm
+from blackstart.emulator.adapters.moto_cloudwatch_alarms import SERVED_PROTOCOLS, change_state, record
+from blackstart.emulator.adapters.moto_cloudwatch_queries import Clocks, moment
+from blackstart.emulator.adapters.moto_cloudwatch_validation import check_alarm, check_served
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.decisions.alarm_state import AlarmState
 
@@ -26,6 +27,7 @@ PATCHED: dict[str, tuple[str, ...]] = {
         "get_metric_data",
         "get_metric_statistics",
         "list_metrics",
+        "put_metric_alarm",
         "describe_alarms",
     ),
     "moto.sns.models.Subscription": ("publish",),
@@ -49,7 +51,7 @@ def install(*, store: MetricStore, now_s: Callable[[], float], wall_s: Callable[
     replaced: list[tuple[Any, str, Any]] = []
     for owner, methods in (
         (CloudWatchBackend, _backend_methods(CloudWatchBackend, store, clocks)),
-        (CloudWatchResponse, {**_query_methods(store, clocks), **_alarm_methods(clocks)}),
+        (CloudWatchResponse, {**_query_methods(store, clocks), **_alarm_methods(CloudWatchResponse, clocks)}),
         (Subscription, _subscription_methods(Subscription)),
     ):
         for name, method in methods.items():
@@ -179,71 +181,28 @@ def _query_methods(store: MetricStore, clocks: Clocks) -> dict[str, Any]:
     }
 
 
-def _alarm_methods(clocks: Clocks) -> dict[str, Any]:
+def _alarm_methods(owner: Any, clocks: Clocks) -> dict[str, Any]:
     from moto.core.responses import ActionResult
 
+    original_put = owner.put_metric_alarm
+
     def describe_alarms(self: Any) -> Any:
-        return ActionResult(_describe_alarms(self.cloudwatch_backend, self.params))
+        return ActionResult(descriptions.alarms(self.cloudwatch_backend, self.params))
 
     def describe_alarm_history(self: Any) -> Any:
-        return ActionResult(_describe_history(self.cloudwatch_backend, self.params, clocks))
+        return ActionResult(descriptions.histories(self.cloudwatch_backend, self.params, clocks))
 
-    def put_composite_alarm(self: Any) -> Any:
-        return self.put_metric_alarm()
+    def put_metric_alarm(self: Any) -> Any:
+        check_served(self.params)
+        return original_put(self)
 
     return {
+        "put_metric_alarm": put_metric_alarm,
+        # the same request to moto, told apart by its AlarmRule
+        "put_composite_alarm": put_metric_alarm,
         "describe_alarms": describe_alarms,
         "describe_alarm_history": describe_alarm_history,
-        "put_composite_alarm": put_composite_alarm,
     }
-
-
-def _describe_alarms(backend: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """All filters together, and metric alarms alone unless AlarmTypes asks for more, as AWS does."""
-    names, prefix = params.get("AlarmNames"), params.get("AlarmNamePrefix")
-    action, state = params.get("ActionPrefix"), params.get("StateValue")
-    types = params.get("AlarmTypes") or ["MetricAlarm"]
-    found = [
-        alarm
-        for alarm in backend.alarms.values()
-        if (not names or alarm.name in names)
-        and (not prefix or alarm.name.startswith(prefix))
-        and (not action or any(arn.startswith(action) for arn in alarm.alarm_actions))
-        and (not state or alarm.state_value == state)
-        and ("CompositeAlarm" if alarm.rule else "MetricAlarm") in types
-    ]
-    # one page of named alarms takes 100, as many as may be named
-    answer = queries.page(
-        found, "alarms", params.get("NextToken"), int(params.get("MaxRecords") or (100 if names else 50))
-    )
-    alarms = answer.pop("alarms")
-    metric, composite = [a for a in alarms if not a.rule], [a for a in alarms if a.rule]
-    return {"MetricAlarms": metric, "CompositeAlarms": composite, **answer}
-
-
-def _describe_history(backend: Any, params: dict[str, Any], clocks: Clocks) -> dict[str, Any]:
-    start, end = params.get("StartDate"), params.get("EndDate")
-    shift = clocks.shift_s(unix_s(end)) if end else 0.0
-    types = params.get("AlarmTypes") or ["MetricAlarm"]
-    found = [
-        {
-            "AlarmName": item.alarm_name,
-            "AlarmType": item.alarm_type,
-            "Timestamp": moment(item.time_s),
-            "HistoryItemType": item.item_type,
-            "HistorySummary": item.summary,
-            "HistoryData": item.data,
-        }
-        for item in history(backend)
-        if params.get("AlarmName") in (None, item.alarm_name)
-        and params.get("HistoryItemType") in (None, item.item_type)
-        and item.alarm_type in types
-        and (start is None or item.time_s >= unix_s(start) + shift)
-        and (end is None or item.time_s <= unix_s(end) + shift)
-    ]
-    if (params.get("ScanBy") or "TimestampDescending") == "TimestampDescending":
-        found.reverse()
-    return queries.page(found, "AlarmHistoryItems", params.get("NextToken"), int(params.get("MaxRecords") or 100))
 
 
 def _subscription_methods(owner: Any) -> dict[str, Any]:

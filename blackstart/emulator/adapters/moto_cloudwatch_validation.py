@@ -23,6 +23,26 @@ ACTION_ARN = re.compile(
 )
 
 
+NOT_SERVED = (
+    "EvaluationCriteria",
+    "EvaluationInterval",
+    "WarmUpConfiguration",
+    "ActionConfiguration",
+    "ActionsSuppressor",
+)
+
+
+def check_served(params: Mapping[str, Any]) -> None:
+    """Raise moto's ValidationError for what an alarm asks and the emulator would otherwise forget."""
+    from moto.cloudwatch.exceptions import ValidationError
+
+    asked = [name for name in NOT_SERVED if params.get(name)]
+    if "WallClockWindow" in (params.get("EvaluationWindow") or {}):
+        asked.append("EvaluationWindow.WallClockWindow")
+    if asked:
+        raise ValidationError(f"The emulator does not support {', '.join(asked)} in alarms.")
+
+
 def check_alarm(alarm: Mapping[str, Any], region: str) -> None:
     """Raise moto's ValidationError for an alarm that AWS would refuse. alarm: the backend call's arguments."""
     from moto.cloudwatch.exceptions import ValidationError

@@ -185,9 +185,10 @@ class _Points:
         verb = ("was" if len(shown) == 1 else "were") + ("" if to_alarm else " not")
         words = COMPARISON_WORDS[alarm.comparison]
         path = "OK -> ALARM" if to_alarm else "ALARM -> OK"
+        minimum = f"minimum {_plural(needed, 'datapoint')} for {path} transition"
         crossed = (
             f"Threshold Crossed: {len(shown)} out of the last {alarm.evaluation_periods} datapoints [{listed}] "
-            f"{verb} {words} the threshold ({alarm.threshold}) (minimum {_plural(needed, 'datapoint')} for {path} transition)."
+            f"{verb} {words} the threshold ({alarm.threshold}) ({minimum})."
         )
         if reason in (AlarmReason.TREATED_AS_BREACHING, AlarmReason.TREATED_AS_NOT_BREACHING):
             breaching = reason is AlarmReason.TREATED_AS_BREACHING
