@@ -1,0 +1,123 @@
+"""The one way in: every request passes here on its way to moto, one at a time under the control plane's lock.
+
+The lock is never held while something waits: an SQS long poll becomes repeated calls that do not wait. A request that may
+have changed something wakes the controllers. What moto has not implemented is answered InvalidAction, not with HTML.
+"""
+
+import io
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from blackstart.domain.emulator_status import STATUS_PATH
+from blackstart.emulator.adapters.aws_errors import Response, error_response
+
+LOG = logging.getLogger(__name__)
+READING = re.compile(r"(Describe|Get|List|Lookup|Search|ReceiveMessage)")
+POLL_REAL_S = 0.05
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Middleware:
+    """A WSGI application around moto's. status: the JSON of GET /_emulator/status; queue_wait_s: a queue's own wait."""
+
+    def __init__(
+        self,
+        application: Wsgi,
+        lock: threading.Lock,
+        mutated: threading.Event,
+        status: Callable[[], str],
+        speed: float,
+        queue_wait_s: Callable[[str], float],
+    ) -> None:
+        self._application = application
+        self._lock = lock
+        self._mutated = mutated
+        self._status = status
+        self._speed = speed
+        self._queue_wait_s = queue_wait_s
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if environ["PATH_INFO"] == STATUS_PATH:
+            status, headers, answer = "200 OK", [("Content-Type", "application/json")], self._status().encode()
+        elif action_of(environ, body) == "ReceiveMessage":
+            status, headers, answer = self._receive(environ, body)
+        else:
+            status, headers, answer = self._call(environ, body)
+        kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        start_response(status, [*kept, ("Content-Length", str(len(answer)))])
+        return [answer]
+
+    def _call(self, environ: dict[str, Any], body: bytes) -> Response:
+        """One call of moto under the lock."""
+        call = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        captured: list[Any] = []
+        try:
+            with self._lock:
+                chunks = self._application(call, lambda status, headers, *_: captured.extend((status, headers)))
+                answer = b"".join(chunks)
+        except NotImplementedError as error:
+            message = str(error) or f"{action_of(environ, body)} is not implemented by the emulator"
+            return error_response(environ, 400, "InvalidAction", message)
+        except Exception as error:  # a fault in moto or in us; the caller gets AWS's word for it, the log the rest
+            LOG.exception("the request %s failed", action_of(environ, body) or environ["PATH_INFO"])
+            return error_response(environ, 500, "InternalFailure", f"{type(error).__name__}: {error}")
+        if not READING.match(action_of(environ, body)):
+            self._mutated.set()
+        return str(captured[0]), list(captured[1]), answer
+
+    def _receive(self, environ: dict[str, Any], body: bytes) -> Response:
+        """Ask without waiting until there is a message or the wait (virtual seconds) is over."""
+        asked_s, body = without_wait(body)
+        with self._lock:
+            wait_s = self._queue_wait_s(queue_name(body)) if asked_s is None else asked_s
+        deadline = time.monotonic() + wait_s / self._speed
+        while True:
+            response = self._call(environ, body)
+            found = b'"Messages"' in response[2] or b"<Message>" in response[2]
+            if found or not response[0].startswith("200") or time.monotonic() >= deadline:
+                return response
+            time.sleep(min(POLL_REAL_S, max(0.0, deadline - time.monotonic())))
+
+
+def action_of(environ: dict[str, Any], body: bytes) -> str:
+    """The API action of a request, "" for the REST services."""
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return str(target).rpartition(".")[2]
+    operation = re.search(r"/operation/(\w+)", environ["PATH_INFO"])
+    if operation:
+        return operation[1]
+    found = re.search(rb"(?:^|&)Action=(\w+)", body) or re.search(
+        rb"(?:^|&)Action=(\w+)", environ.get("QUERY_STRING", "").encode()
+    )
+    if found:
+        return found[1].decode()
+    return "" if environ["REQUEST_METHOD"] != "GET" else "Get"
+
+
+def without_wait(body: bytes) -> tuple[float | None, bytes]:
+    """The wait that a ReceiveMessage asks for (None: the queue's own) and the same request with a wait of 0."""
+    if body.startswith(b"{"):
+        request = json.loads(body)
+        wait = request.get("WaitTimeSeconds")
+        return wait, json.dumps({**request, "WaitTimeSeconds": 0}).encode()
+    form = parse_qs(body.decode())
+    waits = form.get("WaitTimeSeconds")
+    return (float(waits[0]) if waits else None), urlencode({**form, "WaitTimeSeconds": ["0"]}, doseq=True).encode()
+
+
+def queue_name(body: bytes) -> str:
+    """The queue that a ReceiveMessage names."""
+    url = (
+        json.loads(body).get("QueueUrl", "")
+        if body.startswith(b"{")
+        else parse_qs(body.decode()).get("QueueUrl", [""])[0]
+    )
+    return str(url).rpartition("/")[2]

@@ -1,0 +1,50 @@
+"""What every load-balancer node thinks of every target, as the data plane reported it."""
+
+from collections.abc import Iterable, Mapping
+
+from blackstart.emulator.protocol import HealthChanged, Snapshot
+
+Target = tuple[str, int]
+
+
+class HealthRegistry:
+    """Opinions by target group, target and node zone. Read and written under the control plane's lock."""
+
+    def __init__(self) -> None:
+        self._opinions: dict[str, dict[Target, dict[str, HealthChanged]]] = {}
+
+    def apply(self, change: HealthChanged) -> None:
+        """Keep a node's newest opinion; one about an older registration of the same target is dropped."""
+        by_zone = self._opinions.setdefault(change.target_group_arn, {}).setdefault((change.target_id, change.port), {})
+        known = max((opinion.registration for opinion in by_zone.values()), default=0)
+        if change.registration < known:
+            return
+        if change.registration > known:
+            by_zone.clear()
+        by_zone[change.node_zone] = change
+
+    def replace(self, opinions: Iterable[HealthChanged]) -> None:
+        """Forget everything and start from what a (re)connected data plane knows."""
+        self._opinions.clear()
+        for opinion in opinions:
+            self.apply(opinion)
+
+    def opinions(self, target_group_arn: str) -> Mapping[Target, Mapping[str, HealthChanged]]:
+        """Newest opinions on a group's targets: (target id, port) -> node zone -> opinion."""
+        return self._opinions.get(target_group_arn, {})
+
+    def keep_only(self, snapshot: Snapshot) -> None:
+        """Forget targets, registrations and groups that the snapshot no longer has."""
+        current = {
+            group.arn: {(target.target_id, target.port): target.registration for target in group.targets}
+            for group in snapshot.target_groups
+        }
+        kept: dict[str, dict[Target, dict[str, HealthChanged]]] = {}
+        for arn, targets in self._opinions.items():
+            numbers = current.get(arn, {})
+            kept[arn] = {
+                target: by_zone
+                for target, by_zone in targets.items()
+                if any(opinion.registration == numbers.get(target) for opinion in by_zone.values())
+            }
+        self._opinions = {arn: targets for arn, targets in kept.items() if targets}

@@ -1,0 +1,128 @@
+"""The commands of AWS-RunShellScript that the emulator carries out on an instance's service. Never a shell.
+
+    systemctl kill|stop|start|restart [-s SIG | --signal=SIG] [--kill-whom=all|main] UNIT
+    pkill [-SIG | --signal SIG] [-f] PATTERN
+
+The instance has one service: any one unit name and any pattern mean it. Comments, empty lines, a leading `sudo` and
+`set -e...` are let through; everything else is refused, and the invocation fails with the reason on stderr.
+"""
+
+import shlex
+from enum import StrEnum
+
+from blackstart.domain.model import Model
+
+SIGNALS = {
+    "HUP": 1,
+    "INT": 2,
+    "QUIT": 3,
+    "ABRT": 6,
+    "KILL": 9,
+    "USR1": 10,
+    "SEGV": 11,
+    "USR2": 12,
+    "PIPE": 13,
+    "TERM": 15,
+    "CONT": 18,
+    "STOP": 19,
+}
+SHELL_CHARACTERS = set("|&;<>`$(){}*?~")
+
+
+class Verb(StrEnum):
+    KILL = "kill"
+    STOP = "stop"
+    START = "start"
+    RESTART = "restart"
+
+
+class ServiceCommand(Model):
+    """One thing to do to the service. must_match: fail (exit 1) when no process was reached, as pkill does."""
+
+    verb: Verb
+    signal: int = SIGNALS["TERM"]
+    whom: str = "all"
+    must_match: bool = False
+
+
+class RefusedError(ValueError):
+    """A command that the emulator does not carry out."""
+
+
+def parse(lines: tuple[str, ...]) -> tuple[ServiceCommand, ...]:
+    """The commands of a script, in order. Raises RefusedError naming the first line that is not understood."""
+    commands = []
+    for line in "\n".join(lines).splitlines():
+        text = line.strip()
+        if not text or text.startswith("#") or (text.startswith("set -") and len(text.split()) == 2):
+            continue
+        commands.append(_command(text))
+    return tuple(commands)
+
+
+def _command(text: str) -> ServiceCommand:
+    refused = RefusedError(
+        f"{text!r}: the emulator runs no shell; it understands systemctl kill|stop|start|restart UNIT and pkill PATTERN"
+    )
+    if SHELL_CHARACTERS & set(text):
+        raise refused
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise refused from error
+    if words[0] == "sudo":
+        words = words[1:]
+    if len(words) >= 3 and words[0] == "systemctl" and words[1] in set(Verb):
+        return _systemctl(Verb(words[1]), words[2:], refused)
+    if len(words) >= 2 and words[0] == "pkill":
+        return _pkill(words[1:], refused)
+    raise refused
+
+
+def _systemctl(verb: Verb, words: list[str], refused: RefusedError) -> ServiceCommand:
+    number, whom, units = SIGNALS["TERM"], "all", []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word.startswith("--signal="):
+            number = _signal(word.partition("=")[2], refused)
+        elif word in ("-s", "--signal") and left:
+            number = _signal(left.pop(0), refused)
+        elif word in ("--kill-whom=all", "--kill-who=all", "--kill-whom=main", "--kill-who=main"):
+            whom = word.partition("=")[2]
+        elif word.startswith("-"):
+            raise refused
+        else:
+            units.append(word)
+    if len(units) != 1:
+        raise refused
+    return ServiceCommand(verb=verb, signal=number, whom=whom)
+
+
+def _pkill(words: list[str], refused: RefusedError) -> ServiceCommand:
+    number, patterns = SIGNALS["TERM"], []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word == "-f":
+            continue
+        if word.startswith("--signal="):
+            number = _signal(word.partition("=")[2], refused)
+        elif word == "--signal" and left:
+            number = _signal(left.pop(0), refused)
+        elif word.startswith("-"):
+            number = _signal(word[1:], refused)
+        else:
+            patterns.append(word)
+    if len(patterns) != 1:
+        raise refused
+    return ServiceCommand(verb=Verb.KILL, signal=number, must_match=True)
+
+
+def _signal(name: str, refused: RefusedError) -> int:
+    if name.isdecimal() and int(name) in SIGNALS.values():
+        return int(name)
+    try:
+        return SIGNALS[name.upper().removeprefix("SIG")]
+    except KeyError:
+        raise refused from None

@@ -1,0 +1,163 @@
+"""Puts the emulator together and runs it until it is told to end."""
+
+import argparse
+import logging
+import os
+import platform
+import random
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from blackstart.domain.clock import Anchor
+from blackstart.domain.errors import BlackstartError, EmulatorError, UsageError
+from blackstart.emulator.parameters import Parameters
+
+READY_WITHIN_REAL_S = 30.0
+LOG = logging.getLogger(__name__)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m blackstart.emulator",
+        description="An AWS endpoint on loopback with real instances, real traffic and compressed time.",
+    )
+    parser.add_argument("--port", type=int, default=5005, help="port of the endpoint on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--speed", type=float, default=10.0, help="virtual seconds in one wall second (default 10)")
+    parser.add_argument("--app", default="", help="command line of the service that instances run")
+    parser.add_argument("--state-dir", type=Path, help="where logs go (default: a temporary directory)")
+    parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="see docs/fidelity.md")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the ids that moto draws")
+    parser.add_argument("--region", default="us-east-1", help="region whose backends are made ready ahead")
+    return parser.parse_args(arguments)
+
+
+def parameters_from(settings: list[str]) -> Parameters:
+    """`name=value` settings as Parameters. Raises UsageError for an unknown name, no number, or one out of range."""
+    given: dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or name not in Parameters.model_fields:
+            known = ", ".join(Parameters.model_fields)
+            raise UsageError(f"--parameter {setting}: no such parameter", f"Write name=value with one of {known}.")
+        given[name] = value
+    try:
+        return Parameters.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            f"--parameter {first['loc'][0]}={first['input']}: {first['msg']}", "docs/fidelity.md lists the ranges."
+        ) from error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the emulator. Exit code 0 when it was told to end, 2 for what the user can mend, 1 for the rest."""
+    options = parse(arguments)
+    try:
+        return _run(options)
+    except BlackstartError as error:
+        sys.stderr.write(f"{error.message}. {error.way_out}\n")
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    if platform.system() != "Linux":
+        raise UsageError(
+            f"the emulator runs on Linux only, this is {platform.system()}",
+            "It needs one loopback address per instance and a process that adopts orphans; use Linux or a container.",
+        )
+    if not options.speed > 0:
+        raise UsageError(f"--speed {options.speed}: time must go forward", "Give a number above 0; 1 is wall time.")
+    parameters = parameters_from(options.parameter)
+    stop = _stop_event(options.lifeline)
+    with _StateDirectory(options.state_dir) as state:
+        logging.basicConfig(filename=state / "control-plane.log", level=logging.INFO, format=_LOG_FORMAT, force=True)
+        from blackstart.emulator.composition import Emulator
+
+        anchor = Anchor(monotonic_ns=time.monotonic_ns(), epoch_s=time.time(), speed=options.speed)
+        emulator = Emulator(
+            anchor=anchor,
+            port=options.port,
+            app=tuple(shlex.split(options.app)),
+            state=state,
+            parameters=parameters,
+            region=options.region,
+            emulator_id=uuid.uuid4().hex[:12],
+            random=random.Random(options.seed),
+            on_failure=stop.set,
+        )
+        try:
+            emulator.start()
+            _wait_until_ready(emulator.is_ready, stop, state)
+            if not stop.is_set():
+                sys.stdout.write(emulator.status().model_dump_json() + "\n")
+                sys.stdout.flush()
+            stop.wait()
+        finally:
+            emulator.close()
+        if emulator.failure:
+            raise EmulatorError(emulator.failure, f"See the logs in {state}.")
+    return 0
+
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def _stop_event(lifeline: bool) -> threading.Event:
+    """Set by SIGTERM, SIGINT, or the end of standard input when it is the lifeline."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if lifeline:
+        threading.Thread(target=_watch_lifeline, args=(stop,), name="lifeline", daemon=True).start()
+    return stop
+
+
+def _watch_lifeline(stop: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    stop.set()
+
+
+def _wait_until_ready(is_ready: Callable[[], bool], stop: threading.Event, state: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_REAL_S
+    while not is_ready() and not stop.wait(0.02):
+        if time.monotonic() > deadline:
+            raise EmulatorError(
+                f"the data plane did not answer within {READY_WITHIN_REAL_S:.0f} s", f"See {state / 'dataplane.log'}."
+            )
+
+
+class _StateDirectory:
+    """The directory for logs: the given one, or a temporary one that is removed at a good end."""
+
+    def __init__(self, given: Path | None) -> None:
+        self._given = given
+        self._path = Path()
+
+    def __enter__(self) -> Path:
+        if self._given is None:
+            self._path = Path(tempfile.mkdtemp(prefix="blackstart-"))
+        else:
+            self._path = self._given.absolute()
+            try:
+                self._path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UsageError(
+                    f"--state-dir {self._given} cannot be made: {error.strerror}", "Give a directory you may write to."
+                ) from error
+        return self._path
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._given is None and kind is None:
+            shutil.rmtree(self._path, ignore_errors=True)
