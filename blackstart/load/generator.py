@@ -132,7 +132,7 @@ class LoadGenerator:
 
     def _last_words(self) -> str:
         text = (self._settings.out_dir / LOG_FILE).read_text(errors="replace")
-        words = [line.strip() for line in text.splitlines() if line.strip()]
+        words = [line.strip() for line in text.splitlines() if line.strip() and "/INFO/" not in line]
         return " / ".join(words[-3:]) or "it printed nothing"
 
 

@@ -43,7 +43,7 @@ class LoadSettings(Model):
     speed: Annotated[float, Field(gt=0)] = 1.0
     arrivals: Arrivals = Arrivals.FIXED
     out_dir: Path
-    locustfile: Path
+    locustfile: Path = Path("loadtests/locustfile.py")
 
     @field_validator("url")
     @classmethod

@@ -369,6 +369,7 @@ def test_a_locustfile_that_does_not_load_says_why_and_soon(
     with pytest.raises(UsageError, match=complaint) as refused:
         generator.start()
     assert LOG_FILE in refused.value.way_out
+    assert "Starting Locust" not in refused.value.message
     assert monotonic() - began < 8.0
     assert generator.pid is not None
     assert gone(generator.pid, 0.5)
