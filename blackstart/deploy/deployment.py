@@ -31,7 +31,8 @@ def deploy(
 
     region: where neither the stack file nor config sets aws:region. config: values that override the stack file's; a
     key without a namespace is the project's. on_progress: told in a few words of each resource created and each
-    warning. Blocks until all is created; the resources may still be starting. Raises UsageError, DocumentError (project or stack file) and DeployError (program or resource).
+    warning. Blocks until all is created; the resources may still be starting. Raises UsageError, DocumentError
+    (project or stack file) and DeployError (program or resource).
     """
     if not is_loopback(endpoint):
         raise UsageError(

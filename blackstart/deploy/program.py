@@ -93,7 +93,7 @@ def _program_error(problem: BaseException, project_dir: Path) -> DeployError:
     from pulumi import RunError
 
     if isinstance(problem, RunError):
-        return DeployError(str(problem), "The program itself says so.")
+        return DeployError(str(problem))
     frames = [
         frame for frame in traceback.extract_tb(problem.__traceback__) if _is_program(Path(frame.filename), project_dir)
     ]

@@ -41,7 +41,8 @@ def load_program(project_dir: Path, stack: str, endpoint: str, region: str, over
     """The program of a project with the configuration of one stack.
 
     region: where nothing sets aws:region. overrides: `key=value` from the command line; a key without a namespace is
-    the project's. Raises UsageError without a project, DocumentError for a file that cannot be used, an unknown or missing key or a wrong type, and for an encrypted value without an override.
+    the project's. Raises UsageError without a project, DocumentError for a file that cannot be used, an unknown or
+    missing key, a wrong type, and for an encrypted value without an override.
     """
     path = project_dir / PROJECT_FILE
     if not path.is_file():
