@@ -34,7 +34,7 @@ def figure(judgement: Judgement) -> dict[str, Any]:
         ("Requests per second (wall clock)", 72, _traffic(timeline, speed), _FROM_ZERO),
         (f"Bad requests in each {timeline.bucket_s:g} s", 76, _errors(timeline), _FROM_ZERO),
         ("Latency of answers, ms (wall clock, from the intended send time)", 96, _latency(timeline), _FROM_ZERO),
-        ("Healthy targets", 76, _healthy(timeline), _FROM_ZERO | {"dtick": _whole_step(timeline)}),
+        ("Healthy targets", 76, _healthy(timeline), _count_axis(timeline)),
         ("Targets", LANE_PX * max(1, len(targets)), _bars(timeline, "target"), _lane_axis(targets)),
         ("Alarms", LANE_PX * max(1, len(alarms)), _bars(timeline, "alarm"), _lane_axis(alarms)),
     ]
@@ -207,8 +207,10 @@ def _healthy(timeline: Timeline) -> list[dict[str, Any]]:
     ]
 
 
-def _whole_step(timeline: Timeline) -> int:
-    return max(1, round(max((count for _, count in timeline.healthy), default=1) / 3))
+def _count_axis(timeline: Timeline) -> dict[str, Any]:
+    """From zero to a little over the most, ticks on whole numbers."""
+    most = max((count for _, count in timeline.healthy), default=1)
+    return {"range": [0, most * 1.12 or 1], "dtick": max(1, round(most / 3))}
 
 
 def _lanes(timeline: Timeline, lane: str) -> list[str]:
@@ -240,7 +242,7 @@ def _bar(timeline: Timeline, bands: Sequence[Band]) -> dict[str, Any]:
     colour, hatching = LOOKS.get(bands[0].state, ("var(--faint)", ""))
     ends_s = [timeline.end_s if band.end_s is None else band.end_s for band in bands]
     spans = [f"{band.start_s:.0f} s to {end_s:.0f} s" for band, end_s in zip(bands, ends_s, strict=True)]
-    pattern = {"shape": hatching, "size": 5, "solidity": 0.25, "fgcolor": "var(--card)"}
+    pattern = {"shape": hatching, "fillmode": "overlay", "size": 5, "solidity": 0.22, "fgcolor": "var(--card)"}
     return {
         "type": "bar",
         "orientation": "h",

@@ -85,7 +85,8 @@ def _broken(phase: Phase, slo: Slo, requests: int, good: int, asked: float) -> t
     allowed = int(requests * (1.0 - asked) + ROUNDING)
     sure = upper_bound(good, requests) < asked
     summary = (
-        f"{_share(slo, phase)} was {ratio(good / requests)}, {ratio(asked)} asked: {points(asked - good / requests)} too low "
+        f"{_share(slo, phase)} was {ratio(good / requests)}, {ratio(asked)} asked: "
+        f"{points(asked - good / requests)} too low "
         f"({_bad(requests, good)}, {count(allowed)} allowed); "
         + ("more than chance explains." if sure else "chance alone could explain it, so run it again.")
     )

@@ -1,0 +1,268 @@
+"""The verdict of the synthetic run, good and bent: each bend gives the exit code that its reason asks for."""
+
+from collections.abc import Callable
+
+import pytest
+from judged_run_builder import (
+    FAULT_S,
+    INSTANCES,
+    VICTIM,
+    JudgedRun,
+    alarm,
+    answered,
+    completed,
+    ns,
+    target,
+    the_stack,
+    traffic,
+)
+
+from blackstart.domain.journal import (
+    ApplyFailed,
+    Reversibility,
+    Reverted,
+    RunFailed,
+    RunJudged,
+    RunPhase,
+    StopRequested,
+)
+from blackstart.domain.recording import Outcome, RequestRow
+from blackstart.domain.target_health import TargetState
+from blackstart.domain.verdict import Restored, Verdict
+from blackstart.judgement.evidence import Evidence
+from blackstart.judgement.judge import judge, judge_by
+from blackstart.judgement.registry import CHECKERS
+
+GOOD = JudgedRun()
+Bend = Callable[[JudgedRun], JudgedRun]
+
+
+def stop(cause: str) -> Bend:
+    return lambda run: run.adding((100.0, StopRequested.model_validate({"cause": cause, "detail": "asked to"})))
+
+
+def load(**changes: float | int) -> Bend:
+    marker = completed(len(GOOD.rows)).model_copy(update=changes)
+    return lambda run: run.changing("load_finished", completed=marker)
+
+
+def never_replaced(run: JudgedRun) -> JudgedRun:
+    return run.where(lambda at_s, event: not (event.kind == "target_health" and at_s == 76.0))
+
+
+def flapping(run: JudgedRun) -> JudgedRun:
+    return run.adding(target(470.0, list(INSTANCES)[3], TargetState.UNHEALTHY))
+
+
+def without_the_alarm(run: JudgedRun) -> JudgedRun:
+    return run.where(lambda _, event: not (event.kind == "alarm" and event.name == "healthy-hosts"))
+
+
+def alarms_all(state: str) -> Bend:
+    alarms = tuple(each.model_copy(update={"state": state}) for each in the_stack().alarms)
+    stack = the_stack().model_copy(update={"alarms": alarms})
+    return lambda run: without_the_alarm(run).changing("stack", stack=stack)
+
+
+def alarm_not_in_the_stack(run: JudgedRun) -> JudgedRun:
+    return without_the_alarm(run).changing("stack", stack=the_stack().model_copy(update={"alarms": ()}))
+
+
+def hidden_instances(run: JudgedRun) -> JudgedRun:
+    return run.with_rows([row.model_copy(update={"instance": ""}) for row in run.rows])
+
+
+def no_replacement_answers(run: JudgedRun) -> JudgedRun:
+    return run.with_rows(traffic(replaced_s=10_000.0))
+
+
+def slow_answers(run: JudgedRun) -> JudgedRun:
+    def slowed(row: RequestRow) -> RequestRow:
+        return row.model_copy(update={"end_ns": row.end_ns + 400_000_000}) if ns(50) < row.intended_ns < ns(80) else row
+
+    return run.with_rows([slowed(row) for row in run.rows])
+
+
+def late_alarm(run: JudgedRun) -> JudgedRun:
+    return without_the_alarm(run).adding(alarm(200.0, "healthy-hosts", "OK", "ALARM"))
+
+
+def bad_baseline(run: JudgedRun) -> JudgedRun:
+    rows = list(run.rows)
+    rows[100:120] = [row.model_copy(update={"status": 503}) for row in rows[100:120]]
+    return run.with_rows(rows)
+
+
+def dropped_requests(run: JudgedRun) -> JudgedRun:
+    rows = list(run.rows)
+    dropped = {"outcome": Outcome.DROPPED, "status": 0, "instance": ""}
+    rows[-400:-380] = [row.model_copy(update=dropped) for row in rows[-400:-380]]
+    return run.with_rows(rows)
+
+
+def thinned(run: JudgedRun) -> JudgedRun:
+    rows = run.rows[::3]
+    return run.with_rows(rows).changing("load_finished", completed=completed(len(rows)))
+
+
+def cut_short(run: JudgedRun) -> JudgedRun:
+    return run.with_rows([row for row in run.rows if row.intended_ns < ns(200)])
+
+
+def nothing_noticed_nothing_felt(run: JudgedRun) -> JudgedRun:
+    unseen = run.where(lambda _, event: not (event.kind == "target_health" and event.target_id == VICTIM))
+    healthy = unseen.adding(target(-240.0, VICTIM, TargetState.HEALTHY))
+    return healthy.with_rows([answered(at / 20, "i-1", 4.0) for at in range(-3600, 9600)])
+
+
+def never_noticed_by_the_load_balancer(run: JudgedRun) -> JudgedRun:
+    """The service is dead, users feel it, but the check is too slow to notice before the run ends."""
+    unseen = run.where(lambda at_s, event: not (event.kind == "target_health" and at_s > 0))
+    return unseen.with_rows(traffic(detected_s=10_000.0, replaced_s=10_000.0))
+
+
+def refused(run: JudgedRun) -> JudgedRun:
+    left = run.without("applied", "effect", "reverted")
+    return left.adding((0.1, ApplyFailed(injection="inj-1", error="UnauthorizedOperation")))
+
+
+def drill_without_emulator(run: JudgedRun) -> JudgedRun:
+    return run.without("emulator_measured").changing("run_started", mode="drill")
+
+
+BENDS: list[tuple[str, Bend, int, str]] = [
+    ("nothing at all", lambda run: run, 0, "losing 1 of 6 instances"),
+    ("a drill needs no emulator", drill_without_emulator, 0, "losing 1 of 6 instances"),
+    ("users lost too much", lambda run: run.with_rows(traffic(detected_s=190.0)), 10, "7.16 percentage points too low"),
+    ("answers were too slow", slow_answers, 10, "within 250 ms in the fault phase"),
+    ("requests dropped in recovery", dropped_requests, 10, "recovery phase was 99.4"),
+    ("the alarm stayed silent", without_the_alarm, 10, "stayed silent"),
+    ("the alarm is not in the stack", alarm_not_in_the_stack, 10, "has no alarm healthy-hosts"),
+    ("the alarm came late", late_alarm, 10, "20 s too late"),
+    ("the target was never replaced", never_replaced, 10, "Only 5 of 6"),
+    ("recovered, but not for good", flapping, 10, "Only 5 of 6"),
+    ("the replacement never served", no_replacement_answers, 10, "No instance launched since"),
+    ("noticed by users only", never_noticed_by_the_load_balancer, 10, "percentage points too low"),
+    ("the alarm never had data", alarms_all("INSUFFICIENT_DATA"), 12, "never had data"),
+    ("the alarm was on already", alarms_all("ALARM"), 12, "in ALARM before"),
+    ("no fault was injected", lambda run: run.without("intent", "applied", "effect", "reverted"), 12, "no intent"),
+    ("never applied", lambda run: run.without("applied"), 12, "never applied"),
+    ("refused", refused, 12, "UnauthorizedOperation"),
+    ("effect not looked for", lambda run: run.without("effect"), 12, "Nobody looked"),
+    ("no effect", lambda run: run.changing("effect", seen=False, detail="still running"), 12, "still running"),
+    ("said to work, but nothing changed", nothing_noticed_nothing_felt, 12, "no target's health changed"),
+    ("baseline broken", bad_baseline, 12, "baseline was not met"),
+    ("hypothesis not held", lambda run: run.changing("hypothesis", held=False), 12, "did not hold"),
+    ("hypothesis not checked", lambda run: run.without("hypothesis"), 12, "never checked"),
+    ("unwell in the baseline", lambda r: r.adding(target(-90, VICTIM, TargetState.UNHEALTHY)), 12, "only 5 healthy"),
+    ("too few requests to tell", thinned, 12, "2,995 are needed"),
+    ("instances cannot be told apart", hidden_instances, 12, "names its instance"),
+    (
+        "a phase never ended",
+        lambda run: run.where(lambda _, e: not (e.kind == "phase_ended" and e.phase is RunPhase.RECOVERY)),
+        12,
+        "a whole recovery phase",
+    ),
+    ("no clock", lambda run: drill_without_emulator(run).without("clock"), 12, "clock"),
+    ("no request recorded", lambda run: run.with_rows([]), 13, "No request was recorded"),
+    ("no end of the load", lambda run: run.without("load_finished"), 13, "never recorded"),
+    ("no completion marker", lambda run: run.changing("load_finished", completed=None), 13, "no completion marker"),
+    ("generator killed", lambda run: run.changing("load_finished", exit_code=None), 13, "had to be killed"),
+    ("generator failed", lambda run: run.changing("load_finished", exit_code=1), 13, "exit code 1"),
+    ("sent too little", load(sent=13_000), 13, "98.48 %"),
+    ("recording too short for its marker", load(planned=20_000, sent=20_000), 13, "20,000 were planned"),
+    ("sent too late", load(send_lag_p99_real_s=0.03), 13, "30.0 ms late"),
+    ("generator too busy", load(cpu_ratio=0.93), 13, "93 % of a core"),
+    ("recording stops half-way", cut_short, 13, "a hole of"),
+    ("emulator not measured", lambda run: run.without("emulator_measured"), 13, "never said"),
+    ("no probe", lambda run: run.changing("emulator_measured", probes=0), 13, "No health check ever succeeded"),
+    ("probes too slow", lambda run: run.changing("emulator_measured", probe_p99_real_s=0.41), 13, "82 % of"),
+    ("boots too slow", lambda run: run.changing("emulator_measured", boot_max_real_s=4.0), 13, "grace period"),
+    ("checks late", lambda run: run.changing("emulator_measured", check_lag_p99_real_s=0.08), 13, "interval"),
+    ("not restored", lambda r: never_replaced(r).changing("reverted", restored=Restored.NO), 14, "is NOT restored"),
+    ("stop condition", stop("stop-condition"), 15, "A stop condition ended"),
+    ("interrupted", stop("interrupted"), 130, "interrupted"),
+    ("terminated", stop("terminated"), 143, "terminate"),
+    ("crashed", lambda run: run.adding((5.0, RunFailed(error="the emulator went away"))), 1, "the emulator went away"),
+]
+
+
+@pytest.mark.parametrize(("bend", "exit_code", "words"), [b[1:] for b in BENDS], ids=[b[0] for b in BENDS])
+def test_each_reason_gives_its_own_exit_code_and_says_so(bend: Bend, exit_code: int, words: str) -> None:
+    judgement = bend(GOOD).judged()
+    assert judgement.exit_code == exit_code, judgement.headline
+    assert any(words in finding.summary for finding in judgement.findings) or words in judgement.headline
+
+
+def test_the_good_run_says_in_one_sentence_what_it_cost() -> None:
+    judgement = GOOD.judged()
+    assert judgement.headline == (
+        "Survived: losing 1 of 6 instances cost 58 of 9,603 requests over 17 s; back at 6 healthy targets after 76 s; "
+        "first alarm after 63 s."
+    )
+    assert judgement.restored is Restored.YES
+    assert {finding.verdict for finding in judgement.findings} == {Verdict.PASSED}
+
+
+def test_judging_twice_gives_the_same_document() -> None:
+    assert GOOD.judged().model_dump_json() == JudgedRun().judged().model_dump_json()
+
+
+def test_an_earlier_verdict_in_the_journal_changes_nothing() -> None:
+    earlier = RunJudged(verdict=Verdict.ERROR, exit_code=1, restored=Restored.NO)
+    assert JudgedRun([*GOOD.events, (900.0, earlier)], GOOD.rows).judged() == GOOD.judged()
+
+
+def test_an_empty_journal_is_never_green() -> None:
+    judgement = judge("empty", [], [])
+    assert judgement.exit_code == 13
+    assert judgement.title == "unknown experiment"
+
+
+@pytest.mark.parametrize("lines", range(1, len(GOOD.events), 3))
+def test_a_journal_cut_at_any_line_is_judged_and_never_green(lines: int) -> None:
+    cut = JudgedRun(GOOD.events[:lines], GOOD.rows)
+    assert cut.judged().verdict is not Verdict.PASSED
+
+
+def test_a_missing_line_is_noticed_by_its_number() -> None:
+    records = GOOD.records()
+    judgement = judge("gap", [*records[:20], *records[21:]], GOOD.rows)
+    assert judgement.exit_code == 12
+    assert "line 20" in judgement.headline
+
+
+def test_records_after_the_end_are_no_evidence_of_health_or_alarms() -> None:
+    torn_down = [target(FAULT_S + 300, instance, None) for instance in INSTANCES]
+    late = [*torn_down, alarm(FAULT_S + 301, "latency-p99", "OK", "ALARM")]
+    assert JudgedRun([*GOOD.events, *late], GOOD.rows).judged() == GOOD.judged()
+
+
+def test_a_checker_that_raises_is_an_error_that_names_it() -> None:
+    def broken(evidence: Evidence) -> list[object]:
+        raise ZeroDivisionError("a bug")
+
+    judgement = judge_by([*CHECKERS, broken], "x", GOOD.records(), GOOD.rows)  # type: ignore[list-item]
+    assert judgement.exit_code == 1
+    assert "ZeroDivisionError: a bug" in judgement.headline
+
+
+def test_no_checker_at_all_is_inconclusive() -> None:
+    assert judge_by([], "x", GOOD.records(), GOOD.rows).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_reversible_fault_without_a_word_on_its_revert_is_restored_unknown() -> None:
+    run = GOOD.without("reverted").changing("intent", reversibility=Reversibility.REVERSIBLE)
+    assert run.judged().restored is Restored.UNKNOWN
+
+
+def test_the_last_word_on_the_revert_counts() -> None:
+    first = (400.0, Reverted(injection="inj-1", restored=Restored.NO, detail="denied"))
+    last = (700.0, Reverted(injection="inj-1", restored=Restored.YES, detail="whole again"))
+    run = GOOD.without("reverted").adding(first, last).changing("intent", reversibility=Reversibility.REVERSIBLE)
+    assert run.judged().restored is Restored.YES
+
+
+def test_a_self_healing_fault_counts_by_the_health_that_was_observed() -> None:
+    assert GOOD.changing("reverted", restored=Restored.NO).judged().restored is Restored.YES
+    assert never_replaced(GOOD).judged().restored is Restored.UNKNOWN
