@@ -5,10 +5,10 @@ import random
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blackstart.domain.clock import Anchor
 from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus
@@ -32,6 +32,10 @@ from blackstart.emulator.controllers.run_command import RunCommandController
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import Counters, HealthChanged, Hello, Lag, Upward
+
+if TYPE_CHECKING:
+    from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
+    from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
 
 LONGEST_SOCKET_PATH = 100
 
@@ -66,7 +70,7 @@ class Emulator:
         self._patches = Patches()
         self.plane = ControlPlane(anchor)
         self._parameters = parameters
-        self._server = moto_server.Server(port, lambda *call: self._middleware(*call))
+        self._server = moto_server.Server(port, self._serve)
         self._block = LoopbackBlock()
         self._dns = DnsAddress(address=self._block.dns_address, port=DNS_PORT)
         (state / "instances").mkdir(exist_ok=True)
@@ -151,6 +155,9 @@ class Emulator:
             moto_server.queue_wait_s,
         )
 
+    def _serve(self, *call: Any) -> Any:
+        return self._middleware(*call)
+
     def start(self) -> None:
         self._link.start()
         self.plane.start((self._ec2, self._scaling, self._balancing, self._metrics, self._alarms, self._measurement))
@@ -218,14 +225,16 @@ class Emulator:
             self._measurement.on_lag(message)
 
 
-def _service_port(groups: Any, balancers: Any, book: TargetBook, instance_id: str) -> int | None:
+def _service_port(
+    groups: "MotoGroups", balancers: "MotoLoadBalancers", book: TargetBook, instance_id: str
+) -> int | None:
     """The first target group's port of an instance's group, else the port of a registration, else None."""
     ports = {facts.arn: facts.port for facts in balancers.target_groups()}
     group = groups.group_of(instance_id)
     for arn in groups.target_groups(group) if group is not None else ():
         if arn in ports:
             return ports[arn]
-    registered = (r.port for arn in ports for r in book.registrations(arn) if r.target_id == instance_id)
+    registered: Iterator[int] = (r.port for arn in ports for r in book.registrations(arn) if r.target_id == instance_id)
     return next(registered, None)
 
 

@@ -1,9 +1,9 @@
 """The frame that controllers run in: one lock, one thread of ticks, effects outside the lock.
 
-A request holds the lock while moto answers it and never while anything waits. A request that changes something wakes the
-controllers; otherwise they tick every `TICK_REAL_S`. What a controller wants done in the world (start a process, send a
-snapshot) it queues as an effect, which another thread runs without the lock; what comes back is posted and applied under
-the lock at the start of the next tick.
+A request holds the lock while moto answers it and never while anything waits. A request that changes something wakes
+the controllers; otherwise they tick every `TICK_REAL_S`. What a controller wants done in the world (start a process,
+send a snapshot) it queues as an effect, which another thread runs without the lock; what comes back is posted and
+applied under the lock at the start of the next tick.
 """
 
 import logging

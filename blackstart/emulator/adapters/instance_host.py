@@ -111,7 +111,7 @@ class Host:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
                 )
         except OSError as error:
             emit(event="start_failed", key=key, error=str(error))

@@ -107,14 +107,16 @@ class InstanceHost:
         for line in output:
             event: dict[str, Any] = json.loads(line)
             if event["event"] == "done":
-                self._waiting.pop(event["request"], lambda _: None)(event["matched"])
+                done = self._waiting.pop(event["request"], None)
+                if done is not None:
+                    done(event["matched"])
             else:
                 self._on_event(event)
         self._on_end()
 
 
 def service_environment(emulator_id: str, endpoint: str, region: str) -> dict[str, str]:
-    """The environment services start from: the caller's own, with AWS pointed at the emulator and no real credentials."""
+    """What services start from: the caller's environment, with AWS pointed at the emulator and no real credentials."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
         **inherited,

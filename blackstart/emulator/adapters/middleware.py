@@ -1,7 +1,8 @@
 """The one way in: every request passes here on its way to moto, one at a time under the control plane's lock.
 
-The lock is never held while something waits: an SQS long poll becomes repeated calls that do not wait. A request that may
-have changed something wakes the controllers. What moto has not implemented is answered InvalidAction, not with HTML.
+The lock is never held while something waits: an SQS long poll becomes repeated calls that do not wait. A request that
+may have changed something wakes the controllers. What moto has not implemented is answered InvalidAction, not with
+HTML.
 """
 
 import io

@@ -1,12 +1,13 @@
 """moto's EC2: states written as the lifecycle says, and its own instant transitions switched off.
 
-Replaced: `Instance.start/stop/terminate/reboot` (instant, and they resurrect the terminated), `run_instances` (running at
-once; ignores the launch template's instance profile and metadata options) and `describe_instance_status`'s constants stay.
+Replaced: `Instance.start/stop/terminate/reboot` and the backend methods above them (instant, and they resurrect the
+terminated), `run_instances` (running at once; ignores the launch template's instance profile and metadata options).
 """
 
 import copy
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from blackstart.emulator.adapters import moto_backends
@@ -76,17 +77,14 @@ class MotoInstances:
             ("terminate", Request.TERMINATE),
             ("reboot", Request.REBOOT),
         ):
-            patches.replace(Instance, name, lambda _, request=request: _asking(lifecycle, request, now_s))
-            backend_method = f"{name}_instances"
-            patches.replace(
-                InstanceBackend,
-                backend_method,
-                lambda original, request=request: _checked(original, lifecycle, request, now_s),
-            )
+            patches.replace(Instance, name, partial(_asking, lifecycle, request, now_s))
+            patches.replace(InstanceBackend, f"{name}_instances", partial(_checked, lifecycle, request, now_s))
         patches.replace(InstanceBackend, "run_instances", lambda original: _launching(original, lifecycle, now_s))
 
 
-def _asking(lifecycle: Lifecycle, request: Request, now_s: Callable[[], float]) -> Callable[[Any], Any]:
+def _asking(
+    lifecycle: Lifecycle, request: Request, now_s: Callable[[], float], _original: Callable[..., Any]
+) -> Callable[[Any], Any]:
     def ask(instance: Any) -> Any:
         previous = copy.copy(instance._state)
         lifecycle.requested(instance.id, request, now_s())
@@ -96,7 +94,7 @@ def _asking(lifecycle: Lifecycle, request: Request, now_s: Callable[[], float]) 
 
 
 def _checked(
-    original: Callable[..., Any], lifecycle: Lifecycle, request: Request, now_s: Callable[[], float]
+    lifecycle: Lifecycle, request: Request, now_s: Callable[[], float], original: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Refuse the whole request when one of its instances cannot take it, as EC2 does."""
 

@@ -1,8 +1,8 @@
 """moto's load balancers, read into facts, and its target registrations replaced by ours.
 
 Replaced: `FakeTargetGroup.register/deregister/deregister_terminated_instances` (one port per target, no draining),
-`ELBv2Backend.describe_target_health` (always healthy), `FakeLoadBalancer.activate` and `create_load_balancer` (cross-zone off
-by default, active at the first look).
+`ELBv2Backend.describe_target_health` (always healthy), `FakeLoadBalancer.activate` and `create_load_balancer`
+(cross-zone off by default, active at the first look).
 """
 
 from collections.abc import Callable, Iterable

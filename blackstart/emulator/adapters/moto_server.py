@@ -42,8 +42,8 @@ class Server:
             def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
                 LOG.debug("%s %s %s", self.requestline, code, size)
 
-            def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
-                LOG.info(message, *args)
+            def log(self, type: str, message: str, *args: Any) -> None:
+                LOG.info(f"{type}: {message}", *args)
 
         try:
             listener = socket.create_server((ADDRESS, port), backlog=128)

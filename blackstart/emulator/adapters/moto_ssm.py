@@ -1,7 +1,7 @@
 """moto's SSM commands: truthful invocations instead of "Success" for a command that nothing ran.
 
-Replaced: `SimpleSystemManagerBackend.send_command` and the responses of `list_commands` and `get_command_invocation`; added:
-`list_command_invocations`.
+Replaced: `SimpleSystemManagerBackend.send_command`, `Command.response_object`, `Command._get_instance_ids_from_targets`
+and the response of `get_command_invocation`; added: `list_command_invocations`.
 """
 
 import datetime

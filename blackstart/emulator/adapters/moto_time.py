@@ -1,7 +1,7 @@
 """moto's clock is ours: its `utcnow` is replaced before the modules that import it by name are loaded.
 
-`unix_time` and the ISO helpers of `moto.core.utils` call `utcnow` by their module's name, so they follow. What moto reads
-with `datetime.now()` or `time.time()` stays in wall time (see the ledger).
+`unix_time` and the ISO helpers of `moto.core.utils` call `utcnow` by their module's name, so they follow. What moto
+reads with `datetime.now()` or `time.time()` stays in wall time (see the ledger).
 """
 
 import sys

@@ -52,7 +52,7 @@ class LoadBalancerStore(Protocol):
 
 
 class LoadBalancingController:
-    """Builds the snapshot and answers what a target's health is. facts: the instances; publish: queued by the caller."""
+    """Builds the snapshot and answers what a target's health is. facts: the instances; publish: does no I/O."""
 
     def __init__(
         self,

@@ -27,7 +27,8 @@ class CapacityChange(Model):
     at: str
 
     def sentence(self) -> str:
-        return f"At {self.at} a user request {self.request} changing the desired capacity from {self.before} to {self.after}."
+        changed = f"changing the desired capacity from {self.before} to {self.after}."
+        return f"At {self.at} a user request {self.request} {changed}"
 
 
 CREATED = "created an AutoScalingGroup"

@@ -4,8 +4,6 @@ Sources: ELB user guide "Target groups for your Application Load Balancers" (der
 and the table of target states; `docs/fidelity.md` for what is a parameter.
 """
 
-from enum import StrEnum
-
 from blackstart.domain.model import Model
 from blackstart.domain.target_health import TargetReason, TargetState
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
