@@ -79,7 +79,8 @@ class Injector:
         """Write the intent, make the call, look once at the effect. Returns without waiting.
 
         An error of AWS becomes `ApplyFailed`. Raises GuardError, before the intent and with nothing touched, when a
-        planned target is gone or no longer opted in, or when the blast radius no longer allows it.
+        planned target is gone or no longer opted in, or when the blast radius no longer allows it; ValueError for an
+        action that was injected already.
         """
         injection = self._intend(action)
         name = injection.intent.injection
@@ -127,6 +128,9 @@ class Injector:
         return next((worst for worst in (Restored.NO, Restored.UNKNOWN) if worst in answers), Restored.YES)
 
     def _intend(self, action: PlannedAction) -> Injection:
+        name = f"{action.index}-{action.action}"
+        if name in self._injections:
+            raise ValueError(f"action {name} was injected already")
         fault = fault_named(action.action)
         fault.check_parameters(action.parameters)
         stack = describe_stack(self._clients, self._stack)
@@ -134,7 +138,7 @@ class Injector:
         check_blast_radius(action.target_ids, stack, self._blast_radius)
         before = fault.snapshot(stack, targets)
         intent = Intent(
-            injection=f"{action.index}-{action.action}",
+            injection=name,
             action=action.action,
             target_ids=action.target_ids,
             parameters=action.parameters,

@@ -126,6 +126,13 @@ def test_restoring_twice_writes_once_and_gives_the_same_answer(
     assert journal.kinds().count("reverted") == 1
 
 
+def test_the_same_action_is_never_injected_twice(injector: Injector, tier: Tier, journal: Any) -> None:
+    injector.inject(planned(tier.ids[0]))
+    with pytest.raises(ValueError, match="was injected already"):
+        injector.inject(planned(tier.ids[0]))
+    assert journal.kinds().count("intent") == 1
+
+
 def test_with_nothing_injected_there_is_nothing_to_restore(injector: Injector, journal: Any) -> None:
     assert injector.restore_all() is Restored.YES
     assert journal.events == []
