@@ -261,15 +261,67 @@ def test_metric_math_outside_the_subset_is_listed(cloudwatch):
     assert phrase.startswith("alarm a: it cannot be evaluated (IF with these arguments is metric math")
 
 
-def test_a_composite_alarm_is_kept_described_and_listed_as_not_evaluated(cloudwatch):
-    cloudwatch.put_alarm("child")
-    cloudwatch.client.put_composite_alarm(AlarmName="both", AlarmRule='ALARM("child")')
-    assert cloudwatch.client.describe_alarms(AlarmNames=["both"])["MetricAlarms"] == []
-    [alarm] = cloudwatch.client.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
-    assert (alarm["AlarmRule"], alarm["StateValue"]) == ('ALARM("child")', "INSUFFICIENT_DATA")
-    cloudwatch.advance(130)
+def composite(cloudwatch: Any, name: str) -> dict[str, Any]:
+    found = cloudwatch.client.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    return dict(found[0])
+
+
+def test_a_composite_alarm_follows_its_children_and_acts(cloudwatch):
+    arn = cloudwatch.sns.create_topic(Name="alarms")["TopicArn"]
+    cloudwatch.put_alarm("fast")
+    cloudwatch.put_alarm("slow")
+    cloudwatch.client.put_composite_alarm(AlarmName="outer", AlarmRule="ALARM(burn)", AlarmActions=[arn])
+    cloudwatch.client.put_composite_alarm(AlarmName="burn", AlarmRule='ALARM("fast") AND NOT OK(slow)')
+    assert composite(cloudwatch, "burn")["StateValue"] == "INSUFFICIENT_DATA"
+    cloudwatch.advance(10)
+    assert composite(cloudwatch, "burn")["StateValue"] == "OK"
+    cloudwatch.client.set_alarm_state(AlarmName="fast", StateValue="ALARM", StateReason="a drill")
+    cloudwatch.advance(10)
+    assert composite(cloudwatch, "burn")["StateValue"] == "ALARM"
+    assert "alarm:fast transitioned to ALARM at Friday 15 January, 2027" in composite(cloudwatch, "burn")["StateReason"]
+    [(subject, message)] = published(arn)
+    assert (subject, message["AlarmRule"]) == ('ALARM: "outer" in US East (N. Virginia)', "ALARM(burn)")
+    assert cloudwatch.alarms.unserved() == ()
+    assert cloudwatch.history("burn") == []
+    assert len(cloudwatch.history("burn", AlarmTypes=["CompositeAlarm"], HistoryItemType="StateUpdate")) == 2
+
+
+def test_composite_and_metric_alarms_are_described_apart(cloudwatch):
+    cloudwatch.client.put_composite_alarm(AlarmName="burn", AlarmRule="FALSE")
+    assert cloudwatch.client.describe_alarms(AlarmNames=["burn"])["MetricAlarms"] == []
+    assert composite(cloudwatch, "burn")["AlarmRule"] == "FALSE"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"AlarmRule": "ALARM(a) AND"}, "AlarmRule is invalid"),
+        ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "cannot have the action"),
+        ({"ActionsSuppressor": "a", "ActionsSuppressorWaitPeriod": 1}, "does not support ActionsSuppressor"),
+    ],
+)
+def test_a_composite_alarm_that_cannot_be_served_is_refused(cloudwatch, changes, message):
+    with pytest.raises(ClientError) as caught:
+        cloudwatch.client.put_composite_alarm(**{"AlarmName": "burn", "AlarmRule": "TRUE", **changes})
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    assert message in caught.value.response["Error"]["Message"]
+
+
+def test_an_anomaly_alarm_is_listed_and_left_alone(cloudwatch):
+    stat = {"Metric": {"Namespace": "App", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}
+    cloudwatch.client.put_metric_alarm(
+        AlarmName="a",
+        EvaluationPeriods=1,
+        ThresholdMetricId="band",
+        ComparisonOperator="GreaterThanUpperThreshold",
+        Metrics=[
+            {"Id": "m1", "MetricStat": stat, "ReturnData": True},
+            {"Id": "band", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)", "ReturnData": True},
+        ],
+    )
+    cloudwatch.advance(70)
     assert cloudwatch.alarms.unserved() == (
-        "alarm both: composite alarms are not evaluated; its state does not change by itself",
+        "alarm a: anomaly detection is not evaluated; its state does not change by itself",
     )
 
 

@@ -15,6 +15,7 @@ from blackstart.emulator.adapters.moto_cloudwatch_queries import moment
 from blackstart.emulator.controllers.alarms import AlarmView, EvaluatedPoint, WatchedMetric
 from blackstart.emulator.controllers.metric_store import MetricKey
 from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState, AlarmVerdict, Comparison, MissingData
+from blackstart.emulator.decisions.composite_alarm import children, composite_state
 from blackstart.emulator.decisions.metric_math import MathError, references, resolve
 from blackstart.emulator.decisions.metric_statistics import is_statistic
 
@@ -112,7 +113,7 @@ class MotoAlarms:
         """Metric alarms that the emulator evaluates."""
         for backend in backends():
             for alarm in backend.alarms.values():
-                view = view_of(backend, alarm)
+                view = None if alarm.rule else view_of(backend, alarm)
                 if isinstance(view, AlarmView):
                     yield view
 
@@ -127,17 +128,38 @@ class MotoAlarms:
             data = json.dumps(messages.reason_data(alarm, view.spec, points, now_s))
             change_state(backend, alarm, verdict.state, verdict.text, data, now_s)
 
+    def settle_composites(self, now_s: float) -> None:
+        """Bring composite alarms to what their rules say, those over other composite alarms after these."""
+        for backend in backends():
+            composites = [alarm for alarm in backend.alarms.values() if alarm.rule]
+            for _ in composites:
+                changed = [_settle(backend, alarm, now_s) for alarm in composites]
+                if not any(changed):
+                    break
+
     def unserved(self) -> tuple[str, ...]:
         """Alarms that are not evaluated, actions that are not executed, subscriptions that nothing is sent to."""
         found = []
         for backend in backends():
             for alarm in backend.alarms.values():
-                view = view_of(backend, alarm)
+                view = None if alarm.rule else view_of(backend, alarm)
                 if isinstance(view, str):
                     found.append(f"alarm {alarm.name}: {view}; its state does not change by itself")
                 actions = dict.fromkeys(arn for state in AlarmState for arn in actions_of(alarm, state))
                 found += [f"alarm {alarm.name}: action {arn} is not executed" for arn in actions if not is_topic(arn)]
         return (*found, *_unserved_subscriptions())
+
+
+def _settle(backend: Any, alarm: Any, now_s: float) -> bool:
+    """Whether a composite alarm's state changed."""
+    state = composite_state(alarm.rule, {name: AlarmState(each.state_value) for name, each in backend.alarms.items()})
+    if state.value == alarm.state_value:
+        return False
+    named = [backend.alarms[name] for name in sorted(children(alarm.rule)) if name in backend.alarms]
+    newest = max(named, key=lambda child: child.state_transitioned_timestamp, default=None)
+    reason, data = messages.composite_reason(newest)
+    change_state(backend, alarm, state, reason, data, now_s)
+    return True
 
 
 SERVED_PROTOCOLS = ("sqs",)
@@ -157,9 +179,7 @@ def _unserved_subscriptions() -> Iterator[str]:
 
 
 def view_of(backend: Any, alarm: Any) -> AlarmView | str:
-    """The alarm as the controller evaluates it, or why it is not evaluated."""
-    if alarm.rule:
-        return "composite alarms are not evaluated"
+    """The metric alarm as the controller evaluates it, or why it is not evaluated."""
     if alarm.comparison_operator not in {member.value for member in Comparison} or alarm.threshold is None:
         return "anomaly detection is not evaluated"
     scope = (backend.account_id, backend.region_name)

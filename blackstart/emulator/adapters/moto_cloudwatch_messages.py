@@ -77,6 +77,16 @@ def reason_data(alarm: Any, spec: AlarmSpec, points: Sequence[EvaluatedPoint], n
     }
 
 
+def composite_reason(child: Any | None) -> tuple[str, str]:
+    """StateReason and StateReasonData of a composite alarm. child: the alarm of its rule that changed last, if any."""
+    if child is None:
+        return "The alarm rule names no existing alarm", json.dumps({"triggeringAlarms": []})
+    at = child.state_transitioned_timestamp
+    reason = f"{child.alarm_arn} transitioned to {child.state_value} at {at:%A %d %B, %Y %H:%M:%S} UTC"
+    trigger = {"arn": child.alarm_arn, "state": {"value": child.state_value, "timestamp": _stamp(at)}}
+    return reason, json.dumps({"triggeringAlarms": [trigger]})
+
+
 def configuration_update(verb: str, alarm: Any) -> dict[str, Any]:
     """HistoryData of a ConfigurationUpdate. verb: Create, Update or Delete."""
     field = {"Create": "createdAlarm", "Update": "updatedAlarm", "Delete": "deletedAlarm"}[verb]
@@ -140,7 +150,7 @@ def notification(alarm: Any, old: AlarmState, account: str, region: str, now_s: 
         "OKActions": alarm.ok_actions,
         "AlarmActions": alarm.alarm_actions,
         "InsufficientDataActions": alarm.insufficient_data_actions,
-        "Trigger": _trigger(alarm),
+        **({"AlarmRule": alarm.rule} if alarm.rule else {"Trigger": _trigger(alarm)}),
     }
 
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from blackstart.emulator.decisions.composite_alarm import RuleError, composite_state
+
 OPERATORS = (
     "GreaterThanOrEqualToThreshold",
     "GreaterThanThreshold",
@@ -18,6 +20,7 @@ OPERATORS = (
     "GreaterThanUpperThreshold",
 )
 MISSING_DATA = ("breaching", "notBreaching", "ignore", "missing")
+ACTION_FIELDS = ("alarm_actions", "ok_actions", "insufficient_data_actions")
 ACTION_ARN = re.compile(
     r"arn:aws[\w-]*:(sns|autoscaling|automate|swf|lambda|ssm|ssm-incidents|aiops):([\w-]*):(\d{12})?:?.+"
 )
@@ -47,13 +50,13 @@ def check_alarm(alarm: Mapping[str, Any], region: str) -> None:
     """Raise moto's ValidationError for an alarm that AWS would refuse. alarm: the backend call's arguments."""
     from moto.cloudwatch.exceptions import ValidationError
 
-    problem = _actions(alarm, region) or (None if alarm.get("rule") else _metric_alarm(alarm))
+    problem = _actions(alarm, region) or (_composite(alarm) if alarm.get("rule") else _metric_alarm(alarm))
     if problem:
         raise ValidationError(problem)
 
 
 def _actions(alarm: Mapping[str, Any], region: str) -> str | None:
-    for field in ("alarm_actions", "ok_actions", "insufficient_data_actions"):
+    for field in ACTION_FIELDS:
         for arn in alarm.get(field) or ():
             matched = ACTION_ARN.fullmatch(arn)
             if matched is None:
@@ -61,6 +64,16 @@ def _actions(alarm: Mapping[str, Any], region: str) -> str | None:
             if matched[2] not in ("", region):
                 return f"Invalid region {matched[2]} specified. Only {region} is supported."
     return None
+
+
+def _composite(alarm: Mapping[str, Any]) -> str | None:
+    try:
+        composite_state(alarm["rule"], {})
+    except RuleError as error:
+        return f"AlarmRule is invalid: {error}"
+    arns = [arn for field in ACTION_FIELDS for arn in alarm.get(field) or ()]
+    refused = [arn for arn in arns if arn.split(":")[2] in ("autoscaling", "automate")]
+    return f"A composite alarm cannot have the action {refused[0]}" if refused else None
 
 
 def _metric_alarm(alarm: Mapping[str, Any]) -> str | None:

@@ -70,6 +70,8 @@ class AlarmBook(Protocol):
         self, view: AlarmView, verdict: AlarmVerdict, points: Sequence[EvaluatedPoint], now_s: float
     ) -> None: ...
 
+    def settle_composites(self, now_s: float) -> None: ...
+
     def unserved(self) -> tuple[str, ...]: ...
 
 
@@ -101,6 +103,7 @@ class AlarmsController:
         views = [view for view in self._book.served() if minute or view.high_resolution]
         for view in views:
             self._evaluate(view, time_s)
+        self._book.settle_composites(time_s)
 
     def _evaluate(self, view: AlarmView, time_s: float) -> None:
         period_s = view.spec.period_s
