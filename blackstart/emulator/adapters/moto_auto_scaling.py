@@ -1,9 +1,9 @@
 """moto's Auto Scaling groups: read into snapshots, members written back, and moto's own reactions switched off.
 
 Replaced: `set_desired_capacity` (launches and terminates inside the call), `notify_terminate_instances` (replaces
-inside the call and never registers), `update_attached_target_groups`, `terminate_instance`, `delete_auto_scaling_group`,
-`describe_scaling_activities` (always empty), `set_instance_health` (StopIteration on an unknown instance), and the two
-calls that drop the instance maintenance policy.
+inside the call and never registers), `update_attached_target_groups`, `terminate_instance`,
+`delete_auto_scaling_group`, `describe_scaling_activities` (always empty), `set_instance_health` (StopIteration on an
+unknown instance), and the two calls that drop the instance maintenance policy.
 """
 
 from collections.abc import Callable, Iterable

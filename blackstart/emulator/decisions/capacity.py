@@ -231,7 +231,7 @@ def _launches_first(group: GroupSnapshot) -> bool:
 
 
 def _waiting_for_replacement(group: GroupSnapshot, staying: Sequence[MemberSnapshot]) -> list[MemberSnapshot]:
-    """Unhealthy members that stay until a replacement is in service, as many as the policy's maximum leaves room for."""
+    """Unhealthy members that stay until a replacement is in service, as many as the maximum leaves room for."""
     if not _launches_first(group) or not _may_replace(group):
         return []
     over = max(1, group.desired * ((group.max_healthy_percent or 110) - 100) // 100)
