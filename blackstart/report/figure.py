@@ -33,7 +33,7 @@ def figure(judgement: Judgement) -> dict[str, Any]:
     rows: list[tuple[str, int, list[dict[str, Any]], dict[str, Any]]] = [
         ("Requests per second (wall clock)", 72, _traffic(timeline, speed), _FROM_ZERO),
         (f"Bad requests in each {timeline.bucket_s:g} s", 76, _errors(timeline), _FROM_ZERO),
-        ("Latency of answers, ms (wall clock, from the intended send time)", 96, _latency(timeline), _FROM_ZERO),
+        ("Latency of answers, ms (wall clock)", 96, _latency(timeline), _FROM_ZERO),
         ("Healthy targets", 76, _healthy(timeline), _count_axis(timeline)),
         ("Targets", LANE_PX * max(1, len(targets)), _bars(timeline, "target"), _lane_axis(targets)),
         ("Alarms", LANE_PX * max(1, len(alarms)), _bars(timeline, "alarm"), _lane_axis(alarms)),

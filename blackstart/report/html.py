@@ -1,5 +1,6 @@
 """The report: one page that opens offline, whose first screen says whether the system survived, and at what cost."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -62,6 +63,11 @@ def measure(value: float | None, unit: str) -> str:
     return written(value) if written else f"{value:,.1f} {unit}".rstrip()
 
 
+def together(text: str) -> str:
+    """Text in which a number is never parted from its unit at the end of a line."""
+    return re.sub(r"(?<=\d) (?=(?:%|s|ms)(?!\w))", "\N{NO-BREAK SPACE}", text)
+
+
 @cache
 def _template() -> "Template":
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -73,5 +79,11 @@ def _template() -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": count, "ratio": ratio, "seconds": seconds, "measure": measure}
+    environment.filters |= {
+        "count": count,
+        "ratio": ratio,
+        "seconds": seconds,
+        "measure": measure,
+        "together": together,
+    }
     return environment.get_template(TEMPLATE)
