@@ -1,12 +1,16 @@
 """The journal survives a crash, and never loses or invents a line."""
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from blackstart.domain.clock import Anchor
 from blackstart.domain.errors import DocumentError
-from blackstart.domain.journal import PhaseStarted, RunPhase
+from blackstart.domain.experiment import Experiment
+from blackstart.domain.journal import PhaseStarted, RunPhase, RunStarted
+from blackstart.domain.slo import Slo
 from blackstart.gameday.journal_file import JournalFile, read_journal
 
 
@@ -52,3 +56,13 @@ def test_an_old_journal_is_never_written_over(path):
     write(path, RunPhase.START)
     with pytest.raises(FileExistsError):
         JournalFile(path)
+
+
+def test_the_whole_experiment_and_its_slos_survive_the_way_to_disk(path):
+    root = Path(__file__).parents[2]
+    experiment = Experiment.model_validate(yaml.safe_load((root / "chaos/crash-service.yaml").read_text()))
+    slos = tuple(Slo.model_validate(yaml.safe_load((root / name).read_text())) for name in experiment.load.slos)
+    started = RunStarted(mode="rehearse", version="0", experiment_path="x", experiment=experiment, slos=slos)
+    with JournalFile(path) as journal:
+        journal.append(started)
+    assert read_journal(path)[0].event == started
