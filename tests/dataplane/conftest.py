@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/chunked":
             self._chunked()
             return
-        content = b"echo:" + body if body else f"hello from {self.server.name}".encode()
+        content = self._content(body)
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Connection", "keep-alive")
@@ -68,6 +68,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def _content(self, body: bytes) -> bytes:
+        if self.path == "/large":
+            return b"x" * 32_000_000
+        return b"echo:" + body if body else f"hello from {self.server.name}".encode()
 
     def _chunked(self) -> None:
         self.send_response(200)

@@ -6,12 +6,14 @@ import threading
 import time
 from typing import Any
 
+import psutil
 import pytest
 
 from blackstart.domain.target_health import TargetReason, TargetState
 from blackstart.emulator.protocol import Counters, FixedResponse, ListenerSnapshot, Reach, Redirect
 
 HEALTHY = TargetState.HEALTHY
+LARGE = 32_000_000  # what the targets answer on /large
 
 
 def counted(rig: Any) -> dict[str, int]:
@@ -346,3 +348,89 @@ def test_a_client_that_leaves_before_the_answer_is_counted_and_the_target_let_go
         time.sleep(0.1)
     rig.wait_for(lambda: counted(rig).get("elb_4xx") == 1)
     assert counted(rig)["requests"] == 1
+
+
+def test_a_slow_reader_holds_the_target_back_and_the_connection_serves_on(rig: Any) -> None:
+    process = rig.start()
+    target = rig.target("i-1")
+    address = rig.serve(target.snapshot())
+    rig.wait_for_state("i-1", HEALTHY)
+    memory_before = psutil.Process(process.pid).memory_info().rss
+    client = http.client.HTTPConnection(address, 8080, timeout=5)
+    for _ in range(3):
+        client.request("GET", "/large")
+        response = client.getresponse()
+        time.sleep(0.3)
+        assert psutil.Process(process.pid).memory_info().rss - memory_before < LARGE / 4
+        assert len(response.read()) == LARGE
+    client.close()
+    assert len(target.accepted) <= sum(1 for request in target.requests if request[4]) + 1
+
+
+def test_a_request_still_running_when_its_target_is_removed_gets_a_502(rig: Any, fetch: Any) -> None:
+    rig.start()
+    address = rig.serve(raw_target(rig, b"", close=False), idle_timeout_s=600)
+    threading.Timer(0.3, rig.register).start()
+    assert fetch(address)[0] == 502
+
+
+def test_a_request_in_flight_to_a_host_that_falls_silent_waits_for_the_idle_timeout(rig: Any, fetch: Any) -> None:
+    rig.start()
+    target = raw_target(rig, b"", close=False)
+    address = rig.serve(target, idle_timeout_s=20)
+
+    def fall_silent() -> None:
+        rig.register(target.model_copy(update={"reach": Reach.SILENT}))
+        time.sleep(0.2)
+        for kept in rig.keep_open:
+            kept.close()
+
+    threading.Timer(0.2, fall_silent).start()
+    began = time.monotonic()
+    assert fetch(address)[0] == 504
+    assert time.monotonic() - began > 0.9
+
+
+def test_an_upgrade_that_is_not_served_is_answered_as_a_plain_request(rig: Any) -> None:
+    rig.start()
+    address = rig.serve(rig.target("i-1").snapshot())
+    rig.wait_for_state("i-1", HEALTHY)
+    upgrade = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    answer = exchange_raw(address, upgrade)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in answer
+
+
+def test_an_error_in_the_middle_of_an_upload_leaves_the_connection_usable(rig: Any) -> None:
+    rig.start()
+    address = rig.serve()
+    client = http.client.HTTPConnection(address, 8080, timeout=5)
+    for _ in range(3):
+        client.request("POST", "/", body=b"x" * 300_000)
+        response = client.getresponse()
+        assert response.status == 503
+        response.read()
+    client.close()
+
+
+def test_an_http_1_0_client_gets_a_body_that_ends_with_the_connection(rig: Any) -> None:
+    rig.start()
+    address = rig.serve(rig.target("i-1").snapshot())
+    rig.wait_for_state("i-1", HEALTHY)
+    answer = exchange_raw(address, b"GET /chunked HTTP/1.0\r\n\r\n")
+    assert answer.endswith(b"Connection: close\r\n\r\nfirst second")
+    assert b"chunked" not in answer
+    kept = exchange_raw(address, b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", until=b"from i-1")
+    assert b"Connection: keep-alive" in kept
+
+
+def test_bytes_that_arrive_one_by_one_make_the_same_request(rig: Any) -> None:
+    rig.start()
+    target = rig.target("i-1")
+    address = rig.serve(target.snapshot())
+    rig.wait_for_state("i-1", HEALTHY)
+    text = b"POST /slow HTTP/1.1\r\nHost: a\r\nX-Long: yes\r\nContent-Length: 3\r\n\r\nabc"
+    answer = exchange_raw(address, *(bytes([byte]) for byte in text), until=b"echo:abc", pause_real_s=0.001)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    _, path, headers, body, _ = target.traffic[0]
+    assert (path, headers["X-Long"], body) == ("/slow", "yes", b"abc")

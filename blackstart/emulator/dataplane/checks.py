@@ -112,9 +112,9 @@ class Checks:
     def apply(self, topology: Topology) -> None:
         """Start, change and stop checks so that they match the snapshot; a new registration starts over."""
         wanted = topology.checks()
-        for key, check in list(self._checks.items()):
+        for key in list(self._checks):
             target = wanted.get(key)
-            if target is None or target.registration != check.target.registration:
+            if target is None or self._starts_over(key, target, topology):
                 self._checks.pop(key).stop()
         for key, target in wanted.items():
             health_check = topology.groups[key.target.group_arn].health_check
@@ -127,6 +127,11 @@ class Checks:
         for check in self._checks.values():
             check.stop()
         self._checks.clear()
+
+    def _starts_over(self, key: CheckKey, target: TargetSnapshot, topology: Topology) -> bool:
+        check = self._checks[key]
+        enabled = topology.groups[key.target.group_arn].health_check.enabled
+        return target.registration != check.target.registration or enabled != check.health_check.enabled
 
     def _begin(self, key: CheckKey, target: TargetSnapshot, health_check: HealthCheck, topology: Topology) -> Check:
         balancer, _ = topology.nodes[key.node]

@@ -35,6 +35,7 @@ class ClientConnection(asyncio.Protocol):
         self.declared_port = listener.declared_port
         self.served_port = served_port
         self.client_ip = ""
+        self.congested = False
         self.active_real_s = 0.0
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -102,8 +103,6 @@ class ClientConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._reading_ended = True  # served as a plain request; what follows it cannot be read as HTTP
-            if self._exchanges:
-                self._exchanges[-1].keep_alive = False
         except httptools.HttpParserError:
             self._bad_request()
         self.update_reading()
@@ -116,12 +115,10 @@ class ClientConnection(asyncio.Protocol):
             exchange.client_lost()
 
     def pause_writing(self) -> None:
-        if self._exchanges:
-            self._exchanges[0].client_congested(True)
+        self._congest(True)
 
     def resume_writing(self) -> None:
-        if self._exchanges:
-            self._exchanges[0].client_congested(False)
+        self._congest(False)
 
     # --- httptools callbacks
 
@@ -142,11 +139,13 @@ class ClientConnection(asyncio.Protocol):
             url=self._url,
             headers=self._headers,
             http_1_1=self._parser.get_http_version() == "1.1",
-            keep_alive=self._parser.should_keep_alive(),
+            keep_alive=self._parser.should_keep_alive() and not self._parser.should_upgrade(),
         )
         if head.method == b"CONNECT" or (head.http_1_1 and not head.value(b"host")):
             raise ValueError("not a request that a load balancer serves")
         self._reading_body = True
+        if self._reading_ended:
+            return
         self._exchanges.append(Exchange(self, head))
         self._advance()
 
@@ -160,6 +159,11 @@ class ClientConnection(asyncio.Protocol):
             self._exchanges[-1].request_complete()
 
     # --- inner workings
+
+    def _congest(self, congested: bool) -> None:
+        self.congested = congested
+        if self._exchanges:
+            self._exchanges[0].client_congested()
 
     def _begin_head(self) -> None:
         self._url = b""
@@ -186,6 +190,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _bad_request(self) -> None:
         """400 in its turn, then close. A body that breaks off midway leaves nobody to answer."""
+        if self._reading_ended:
+            return
         self._reading_ended = True
         if self._reading_body:
             self.abort()

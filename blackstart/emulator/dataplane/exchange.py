@@ -20,7 +20,8 @@ from blackstart.emulator.dataplane.http_text import (
     response_to_client,
 )
 from blackstart.emulator.dataplane.nodes import Node
-from blackstart.emulator.dataplane.upstream import TargetConnections, UpstreamConnection
+from blackstart.emulator.dataplane.target_connections import TargetConnections
+from blackstart.emulator.dataplane.upstream import UpstreamConnection
 from blackstart.emulator.protocol import DefaultAction, FixedResponse, Redirect
 
 _BUFFER_BYTES = 64 * 1024
@@ -35,6 +36,7 @@ class ClientSide(Protocol):
     declared_port: int
     served_port: int
     client_ip: str
+    congested: bool
 
     @property
     def action(self) -> DefaultAction: ...
@@ -107,12 +109,10 @@ class Exchange:
         waiting = self._upstream is None and self._outgoing is not None and len(self._outgoing) > _BUFFER_BYTES
         return waiting or self._congested
 
-    def client_congested(self, congested: bool) -> None:
+    def client_congested(self) -> None:
+        """The client reads more slowly than the target sends, or has caught up."""
         if self._upstream is not None:
-            if congested:
-                self._upstream.pause_reading()
-            else:
-                self._upstream.resume_reading()
+            self._upstream.read(not self._client.congested)
 
     def client_lost(self) -> None:
         """The client went away: nobody gets the answer, the target's connection is closed."""
@@ -214,6 +214,7 @@ class Exchange:
         self._upstream = upstream
         self._reused = reused
         upstream.begin(self, head_only=self.head.method == b"HEAD")
+        self.client_congested()
         upstream.write(bytes(self._outgoing))
         self._sent_real_s = time.monotonic()
         self._active_real_s = self._loop.time()
@@ -242,7 +243,7 @@ class Exchange:
         if left_real_s > 0.001:
             self._timer = self._loop.call_later(left_real_s, self._look_at_idle)
         else:
-            self._fail(504)
+            self._fail(504 if self.request_sent else 408)
 
     def _fail(self, status: int) -> None:
         """Answer with an error; when the answer had begun, the client can only be cut off."""

@@ -7,8 +7,8 @@ from blackstart.domain.target_health import TargetState
 from blackstart.emulator.dataplane.clock import VirtualClock
 from blackstart.emulator.dataplane.counting import Counting
 from blackstart.emulator.dataplane.opinions import Opinions
+from blackstart.emulator.dataplane.target_connections import TargetConnections
 from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology
-from blackstart.emulator.dataplane.upstream import TargetConnections
 from blackstart.emulator.decisions.dns_answer import DnsNode, nodes_in_dns
 from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, RoutingPool, route, routing_pool
 from blackstart.emulator.decisions.target_health import combined_health

@@ -1,4 +1,4 @@
-"""Connections to targets: one pool per target, and the protocol that reads a target's answer."""
+"""One connection to a target: sends requests, reads answers, and tells when it can serve the next one."""
 
 import asyncio
 import select
@@ -7,9 +7,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 from blackstart.emulator.dataplane.http_text import Headers
-from blackstart.emulator.protocol import Reach, TargetSnapshot
 
-_MAX_IDLE = 32
 _HUNG_UP = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
 _NO_BODY = frozenset({204, 304})
 
@@ -27,67 +25,11 @@ class ResponseSink(Protocol):
     def target_congested(self, congested: bool) -> None: ...
 
 
-class TargetConnections:
-    """A registration as requests reach it: where it is, idle connections to reuse, and those in use.
+class Pool(Protocol):
+    """Where a connection belongs."""
 
-    idle_timeout_real_s: an idle connection is not reused after this long.
-    """
-
-    def __init__(self, snapshot: TargetSnapshot) -> None:
-        self.snapshot = snapshot
-        self._idle: list[UpstreamConnection] = []
-        self._active: set[UpstreamConnection] = set()
-
-    @property
-    def silent(self) -> bool:
-        return self.snapshot.reach is Reach.SILENT
-
-    def update(self, snapshot: TargetSnapshot) -> None:
-        """Take over a changed snapshot: a target that is held, silent or moved gets no new request on old sockets."""
-        moved = snapshot.address != self.snapshot.address
-        self.snapshot = snapshot
-        if self.silent:
-            for connection in self._active:
-                connection.deafen()
-        if self.silent or moved or snapshot.held is not None:
-            self.close_idle()
-
-    def take(self, now_real_s: float, idle_timeout_real_s: float) -> "UpstreamConnection | None":
-        """The most recently used idle connection that the target has not closed meanwhile."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.reusable(now_real_s, idle_timeout_real_s):
-                self._active.add(connection)
-                return connection
-            connection.close()
-        return None
-
-    def opened(self, connection: "UpstreamConnection") -> None:
-        self._active.add(connection)
-
-    def put(self, connection: "UpstreamConnection") -> None:
-        """Keep a connection for the next request, or close it when there is no use for it."""
-        self._active.discard(connection)
-        if self.silent or self.snapshot.held is not None or len(self._idle) >= _MAX_IDLE:
-            connection.close()
-        else:
-            self._idle.append(connection)
-
-    def forget(self, connection: "UpstreamConnection") -> None:
-        self._active.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
-
-    def close_idle(self) -> None:
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
-
-    def deregister(self) -> None:
-        """The registration is gone: what is still running gets a 502, as after an expired deregistration delay."""
-        self.close_idle()
-        for connection in list(self._active):
-            connection.break_off()
+    def put(self, connection: "UpstreamConnection") -> None: ...
+    def forget(self, connection: "UpstreamConnection") -> None: ...
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -97,8 +39,8 @@ class UpstreamConnection(asyncio.Protocol):
     _clean: bool
     _headers: Headers
 
-    def __init__(self, target: TargetConnections) -> None:
-        self._target = target
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._sink: ResponseSink | None = None
         self._poller = select.poll()
@@ -119,13 +61,14 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
-    def pause_reading(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+    def read(self, wanted: bool) -> None:
+        """Take the answer as it comes, or leave it with the target for now."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if wanted:
             self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def drop(self) -> None:
         """Let go of the request and close: nobody waits for the answer any more."""
@@ -179,7 +122,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._target.forget(self)
+        self._pool.forget(self)
         if self._deaf:
             return
         sink, self._sink = self._sink, None
@@ -259,10 +202,11 @@ class UpstreamConnection(asyncio.Protocol):
         if self._head_only:
             self._parser = httptools.HttpResponseParser(self)  # the old one would wait for the body of a HEAD
         if sink is not None and self._keep_alive and self._clean and sink.request_sent:
+            self.read(True)
             self._idle_since_real_s = asyncio.get_running_loop().time()
-            self._target.put(self)
+            self._pool.put(self)
         else:
-            self._target.forget(self)
+            self._pool.forget(self)
             self.close()
         if sink is not None:
             sink.response_complete()

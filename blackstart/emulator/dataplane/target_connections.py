@@ -1,0 +1,69 @@
+"""The connections to one target: a small pool of idle ones, and those in use."""
+
+from blackstart.emulator.dataplane.upstream import UpstreamConnection
+from blackstart.emulator.protocol import Reach, TargetSnapshot
+
+_MAX_IDLE = 32
+
+
+class TargetConnections:
+    """A registration as requests reach it: where it is, idle connections to reuse, and those in use."""
+
+    def __init__(self, snapshot: TargetSnapshot) -> None:
+        self.snapshot = snapshot
+        self._idle: list[UpstreamConnection] = []
+        self._active: set[UpstreamConnection] = set()
+
+    @property
+    def silent(self) -> bool:
+        return self.snapshot.reach is Reach.SILENT
+
+    def update(self, snapshot: TargetSnapshot) -> None:
+        """Take over a changed snapshot: a target that is held, silent or moved gets no new request on old sockets."""
+        moved = snapshot.address != self.snapshot.address
+        self.snapshot = snapshot
+        if self.silent:
+            for connection in self._active:
+                connection.deafen()
+        if self.silent or moved or snapshot.held is not None:
+            self.close_idle()
+
+    def take(self, now_real_s: float, idle_timeout_real_s: float) -> UpstreamConnection | None:
+        """The most recently used idle connection that the target has not closed meanwhile.
+
+        idle_timeout_real_s: a connection is not reused after this long.
+        """
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable(now_real_s, idle_timeout_real_s):
+                self._active.add(connection)
+                return connection
+            connection.close()
+        return None
+
+    def opened(self, connection: UpstreamConnection) -> None:
+        self._active.add(connection)
+
+    def put(self, connection: UpstreamConnection) -> None:
+        """Keep a connection for the next request, or close it when there is no use for it."""
+        self._active.discard(connection)
+        if self.silent or self.snapshot.held is not None or len(self._idle) >= _MAX_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        self._active.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def close_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def deregister(self) -> None:
+        """The registration is gone: what is still running gets a 502, as after an expired deregistration delay."""
+        self.close_idle()
+        for connection in list(self._active):
+            connection.break_off()
