@@ -14,6 +14,7 @@ from blackstart.report.presentation import PRESENTATIONS, not_passed, to_do, wor
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 TEMPLATE = "report.html.j2"
 WRITTEN: dict[str, Callable[[float], str]] = {
@@ -63,9 +64,12 @@ def measure(value: float | None, unit: str) -> str:
     return written(value) if written else f"{value:,.1f} {unit}".rstrip()
 
 
-def together(text: str) -> str:
-    """Text in which a number is never parted from its unit at the end of a line."""
-    return re.sub(r"(?<=\d) (?=(?:%|s|ms)(?!\w))", "\N{NO-BREAK SPACE}", text)
+def typeset(text: str) -> "Markup":
+    """Escaped text with `commands` as code, and no number parted from its unit at the end of a line."""
+    from markupsafe import Markup, escape
+
+    kept = re.sub(r"(?<=\d) (?=(?:%|s|ms)(?!\w))", "\N{NO-BREAK SPACE}", str(escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", kept))
 
 
 @cache
@@ -84,6 +88,6 @@ def _template() -> "Template":
         "ratio": ratio,
         "seconds": seconds,
         "measure": measure,
-        "together": together,
+        "typeset": typeset,
     }
     return environment.get_template(TEMPLATE)

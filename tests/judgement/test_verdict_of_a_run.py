@@ -217,6 +217,7 @@ def test_an_empty_journal_is_never_green() -> None:
     judgement = judge("empty", [], [])
     assert judgement.exit_code == 13
     assert judgement.title == "unknown experiment"
+    assert judgement.restored is Restored.UNKNOWN
 
 
 @pytest.mark.parametrize("lines", range(1, len(GOOD.events), 3))

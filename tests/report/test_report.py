@@ -64,6 +64,14 @@ def test_a_page_that_is_not_green_says_what_to_do() -> None:
     first = hero(html.render(INVALID))
     assert "This is not a pass" in first
     assert "Run again with --speed 6." in first
+    assert "for diagnosis only" in html.render(INVALID)
+    assert "for diagnosis only" not in html.render(DEVIATED)
+
+
+def test_commands_are_set_as_code_and_numbers_keep_their_units() -> None:
+    assert str(html.typeset("after 76 s, see `blackstart plan <x>`")) == (
+        "after 76\N{NO-BREAK SPACE}s, see <code>blackstart plan &lt;x&gt;</code>"
+    )
 
 
 def test_the_page_lists_what_failed_before_what_passed() -> None:

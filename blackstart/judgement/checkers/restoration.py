@@ -22,7 +22,9 @@ def check(evidence: Evidence) -> Sequence[Finding]:
 
 
 def restored(evidence: Evidence) -> Restored:
-    """The worst of all injections; yes when nothing was ever intended."""
+    """The worst of all injections; yes when nothing was ever intended, unknown when the journal itself is missing."""
+    if evidence.started is None:
+        return Restored.UNKNOWN
     states = {_state(evidence, intent)[0] for _, intent in evidence.of(Intent)} or {Restored.YES}
     return next(state for state in WORST_FIRST if state in states)
 
