@@ -45,8 +45,9 @@ class WebTier(pulumi.ComponentResource):
         )
         balancer = self._load_balancer(name, settings, network, groups)
         self.url = pulumi.Output.concat("http://", balancer.dns_name)
-        self.group_name = self._scaling_group(name, settings, network, groups, balancer).group_name
-        self.topic_arn = self._alarms(settings, zones, balancer).topic_arn
+        scaling_group = self._scaling_group(name, settings, network, groups, balancer)
+        self.group_name = scaling_group.group_name
+        self.topic_arn = self._alarms(settings, zones, balancer, scaling_group).topic_arn
         if not settings.statically_stable:
             pulumi.log.warn(
                 f"minSize {settings.min_size} is below the {settings.capacity.total} instances with which two of "
@@ -95,7 +96,10 @@ class WebTier(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[network, groups, balancer]),
         )
 
-    def _alarms(self, settings: Settings, zones: Sequence[str], balancer: LoadBalancer) -> Alarms:
+    def _alarms(
+        self, settings: Settings, zones: Sequence[str], balancer: LoadBalancer, scaling_group: ScalingGroup
+    ) -> Alarms:
+        """After the instances, for which Pulumi waits: else the first deployment would begin with an alarm."""
         return Alarms(
             "alarms",
             AlarmsArgs(
@@ -107,5 +111,5 @@ class WebTier(pulumi.ComponentResource):
                 errors_5xx_count=settings.errors_5xx_alarm_count,
                 latency_p99_ms=settings.latency_p99_alarm_ms,
             ),
-            self._child,
+            pulumi.ResourceOptions(parent=self, depends_on=[scaling_group]),
         )

@@ -29,7 +29,7 @@ def test_it_is_deployed_in_seconds_and_tells_each_resource(deployed, told):
     assert deployed.resources == len(told) > 40
     assert deployed.seconds < 60
     assert deployed.outputs["url"].startswith("http://web-")
-    assert told[-1].startswith("created aws:autoscaling/policy:Policy web-")
+    assert told.index("created aws:autoscaling/group:Group web") < told.index("created aws:sns/topic:Topic alarms")
 
 
 def test_six_instances_are_asked_for_in_three_private_subnets(deployed, aws):

@@ -126,6 +126,11 @@ def test_instances_wait_for_the_listener_and_for_their_way_out(record):
         assert any(urn.endswith(needed) for urn in waited_for), needed
 
 
+def test_alarms_wait_for_the_instances(record):
+    alarms = next(each for each in record().requests if each["type"] == "blackstart:web:Alarms")
+    assert any(urn.endswith("autoscaling/group:Group::web") for urn in alarms["dependencies"])
+
+
 def test_six_instances_are_kept_so_that_two_of_three_zones_carry_the_peak_of_four(recording):
     group = recording.one("Group")["inputs"]
     assert (group["minSize"], group["desiredCapacity"]) == (6, 6)
