@@ -27,14 +27,15 @@ Checker = Callable[[Evidence], Sequence[Finding]]
 
 CHECKERS: tuple[Checker, ...] = (
     ending.check,
-    completeness.check,
+    steady_state.check,
     load_validity.check,
     timekeeping.check,
-    steady_state.check,
     effect.check,
     objectives.check,
     alarms.check,
     recovery.check,
     predictions.check,
     restoration.check,
+    completeness.check,
 )
+"""Causes before their consequences: of equally grave findings the first one is the headline."""

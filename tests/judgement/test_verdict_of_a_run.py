@@ -130,6 +130,13 @@ def drill_without_emulator(run: JudgedRun) -> JudgedRun:
     return run.without("emulator_measured").changing("run_started", mode="drill")
 
 
+def never_settled(run: JudgedRun) -> JudgedRun:
+    """The targets never became healthy, so neither load nor fault began."""
+    unheld = run.changing("hypothesis", held=False, details=("web: 0 healthy targets",))
+    begun = ("load_started", "load_finished", "phase_started", "phase_ended", "intent", "applied", "effect", "reverted")
+    return unheld.without(*begun).with_rows([])
+
+
 BENDS: list[tuple[str, Bend, int, str]] = [
     ("nothing at all", lambda run: run, 0, "losing 1 of 6 instances"),
     ("a drill needs no emulator", drill_without_emulator, 0, "losing 1 of 6 instances"),
@@ -153,6 +160,7 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("said to work, but nothing changed", nothing_noticed_nothing_felt, 12, "no target's health changed"),
     ("baseline broken", bad_baseline, 12, "baseline was not met"),
     ("hypothesis not held", lambda run: run.changing("hypothesis", held=False), 12, "did not hold"),
+    ("the steady state never came", never_settled, 12, "The load was never started"),
     ("hypothesis not checked", lambda run: run.without("hypothesis"), 12, "never checked"),
     ("unwell in the baseline", lambda r: r.adding(target(-90, VICTIM, TargetState.UNHEALTHY)), 12, "only 5 healthy"),
     ("too few requests to tell", thinned, 12, "2,995 are needed"),
@@ -175,7 +183,7 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("generator too busy", load(cpu_ratio=0.93), 13, "93 % of a core"),
     ("recording stops half-way", cut_short, 13, "a hole of"),
     ("emulator not measured", lambda run: run.without("emulator_measured"), 13, "never said"),
-    ("no probe", lambda run: run.changing("emulator_measured", probes=0), 13, "No health check ever succeeded"),
+    ("no probe", lambda run: run.changing("emulator_measured", probes=0), 12, "No health check ever succeeded"),
     ("probes too slow", lambda run: run.changing("emulator_measured", probe_p99_real_s=0.41), 13, "82 % of"),
     ("boots too slow", lambda run: run.changing("emulator_measured", boot_max_real_s=4.0), 13, "grace period"),
     ("checks late", lambda run: run.changing("emulator_measured", check_lag_p99_real_s=0.08), 13, "interval"),
@@ -202,6 +210,12 @@ def test_the_good_run_says_in_one_sentence_what_it_cost() -> None:
     )
     assert judgement.restored is Restored.YES
     assert {finding.verdict for finding in judgement.findings} == {Verdict.PASSED}
+
+
+def test_the_headline_names_the_cause_before_its_consequences() -> None:
+    assert never_settled(GOOD).judged().headline == (
+        "Nothing proven: The steady state did not hold: web: 0 healthy targets (and 3 more)."
+    )
 
 
 def test_judging_twice_gives_the_same_document() -> None:

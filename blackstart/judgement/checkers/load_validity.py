@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from blackstart.domain.experiment import Phase
-from blackstart.domain.journal import LoadFinished
+from blackstart.domain.journal import HypothesisChecked, LoadFinished, LoadStarted
 from blackstart.domain.judgement import Finding
 from blackstart.domain.recording import LoadCompleted
 from blackstart.domain.slo import Sli
@@ -25,6 +25,9 @@ HOLE_REAL_S = 1.0
 
 def check(evidence: Evidence) -> Sequence[Finding]:
     """Every reason for which the load is invalid, or one passed finding with the generator's own figures."""
+    if _never_began(evidence):
+        summary = "The load was never started, since the steady state did not hold."
+        return [Finding(checker=NAME, subject=SUBJECT, verdict=Verdict.INCONCLUSIVE, summary=summary)]
     finished = evidence.last(LoadFinished)
     completed = finished.completed if finished else None
     problems = [*_ended_badly(evidence, finished), *_uncovered(evidence)]
@@ -52,6 +55,12 @@ def _invalid(
 def _fine(completed: LoadCompleted | None) -> Finding:
     sent = f"{count(completed.sent)} of {count(completed.planned)} planned requests were sent" if completed else ""
     return Finding(checker=NAME, subject=SUBJECT, verdict=Verdict.PASSED, summary=f"{sent}, in every phase, in time.")
+
+
+def _never_began(evidence: Evidence) -> bool:
+    """The run gave up before any load: that is for the steady state to explain, not a fault of the generator."""
+    checked = evidence.last(HypothesisChecked)
+    return not evidence.rows and evidence.last(LoadStarted) is None and checked is not None and not checked.held
 
 
 def _ended_badly(evidence: Evidence, finished: LoadFinished | None) -> Iterator[Finding]:

@@ -20,14 +20,17 @@ LAG_ALLOWED = 0.05
 
 
 def check(evidence: Evidence) -> Sequence[Finding]:
-    """Invalid when a wait was outrun or nothing was measured; a drill keeps real time by itself."""
+    """Invalid when a wait was outrun or nothing was measured; inconclusive without one probe that succeeded.
+
+    A drill keeps real time by itself.
+    """
     if evidence.started is not None and evidence.started.mode == "drill":
         return [_finding(Verdict.PASSED, "A drill runs in real time.")]
     measured = evidence.last(EmulatorMeasured)
     if measured is None:
         return [_finding(Verdict.INVALID, "The emulator never said how well it kept its time.")]
     if measured.probes == 0 and measured.shortest_timeout_s is not None:
-        return [_finding(Verdict.INVALID, "No health check ever succeeded, so the emulator's time was not measured.")]
+        return [_finding(Verdict.INCONCLUSIVE, "No health check ever succeeded: how well time was kept is unknown.")]
     return list(_outrun(measured, evidence.speed)) or [_kept(measured, evidence.speed)]
 
 
