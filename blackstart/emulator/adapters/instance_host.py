@@ -55,7 +55,7 @@ class Host:
     """The loop: commands, deaths, boot probes, overdue kills."""
 
     def __init__(self, emulator_id: str) -> None:
-        self.mark = f"BLACKSTART={emulator_id}".encode()
+        self.mark = mark_of(emulator_id)
         self.services: dict[str, Service] = {}
         self.stopping = False
         self._unread = b""
@@ -80,7 +80,8 @@ class Host:
             self._reap()
             self._probe_boots()
             self._kill_overdue()
-        self._kill_everything()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        kill_all(self.mark, os.getpid())
 
     def _patience_real_s(self) -> float:
         now = time.monotonic()
@@ -210,20 +211,26 @@ class Host:
                 service.kill_at_real_s = None
                 self._kill_processes(service.key)
 
-    def _kill_everything(self) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        for _ in range(SWEEPS):
-            pids = _descendants(os.getpid()) | {pid for pid in _all_pids() if _environ_has(pid, self.mark)}
-            pids.discard(os.getpid())
-            alive = [pid for pid in pids if (_status(pid) or ("Z", 0, 0))[0] != "Z"]
-            for pid in alive:
-                _send(pid, signal.SIGKILL)
+
+def kill_all(mark: bytes, root: int | None) -> None:
+    """Kill every process with the mark in its environment and every descendant of `root`, until none is left."""
+    for _ in range(SWEEPS):
+        pids = {pid for pid in _all_pids() if _environ_has(pid, mark)} | (_descendants(root) if root else set())
+        alive = [pid for pid in pids if pid != os.getpid() and (_status(pid) or ("Z", 0, 0))[0] != "Z"]
+        for pid in alive:
+            _send(pid, signal.SIGKILL)
+        if root is not None:
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
-            if not alive:
-                return
-            time.sleep(0.005)
+        if not alive:
+            return
+        time.sleep(0.005)
+
+
+def mark_of(emulator_id: str) -> bytes:
+    """The entry that every process of an emulator's instances has in its environment."""
+    return f"BLACKSTART={emulator_id}".encode()
 
 
 def emit(**event: Any) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from blackstart.emulator.adapters.instance_host import kill_all, mark_of
+
 HOST_PROGRAM = Path(__file__).with_name("instance_host.py")
 Done = Callable[[int], None]
 
@@ -40,6 +42,7 @@ class InstanceHost:
     ) -> None:
         self._on_event = on_event
         self._on_end = on_end
+        self._mark = mark_of(emulator_id)
         self._requests = itertools.count(1)
         self._waiting: dict[int, Done] = {}
         self._writing = threading.Lock()
@@ -85,7 +88,7 @@ class InstanceHost:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._reader.join(1)
+        self._reader.join(5)
 
     def _expect(self, done: Done | None) -> int:
         request = next(self._requests)
@@ -112,6 +115,7 @@ class InstanceHost:
                     done(event["matched"])
             else:
                 self._on_event(event)
+        kill_all(self._mark, None)  # when the host itself was killed, workers that left its sessions are still there
         self._on_end()
 
 

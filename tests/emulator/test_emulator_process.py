@@ -1,0 +1,210 @@
+"""The whole emulator in its processes: few tests, bounded to seconds."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from blackstart.domain.emulator_status import EmulatorStatus
+
+HERE = Path(__file__).parent
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"emulator_tests_{name}", HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+web_stack, support = load("web_stack"), load("conftest")
+until, alive, processes_with = support.until, support.alive, support.processes_with
+Start = Callable[..., Any]
+
+PREFORKING = """
+import os, socket, sys, time
+listener = socket.create_server((os.environ["HOST"], int(os.environ["PORT"])), backlog=64)
+for worker in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        while True:
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\nconnection: close\\r\\n\\r\\n")
+            connection.close()
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def preforking(tmp_path: Path) -> str:
+    """A service whose workers leave its session and survive their parent."""
+    program = tmp_path / "preforking.py"
+    program.write_text(PREFORKING)
+    return f"{sys.executable} {program}"
+
+
+def instance_pids(running: Any) -> list[int]:
+    own = {running.process.pid}
+    status = read(running)
+    return [pid for pid in status.pids if pid not in own]
+
+
+def read(running: Any) -> EmulatorStatus:
+    with urllib.request.urlopen(running.status.endpoint + "/_emulator/status", timeout=5) as answer:
+        return EmulatorStatus.model_validate_json(answer.read())
+
+
+def test_it_prints_one_line_of_status_when_ready_and_answers_the_same_over_http(emulator: Start) -> None:
+    running = emulator(speed=10)
+    status = read(running)
+    assert running.status.ready
+    assert status.anchor == running.status.anchor
+    assert status.virtual_time_s > running.status.virtual_time_s
+    assert running.end() == 0
+    assert running.process.stdout.read() == b""
+    assert not any(alive(pid) for pid in status.pids)
+
+
+def test_a_group_of_three_launches_real_services_in_three_zones_and_replaces_one_that_is_terminated(
+    emulator: Start,
+) -> None:
+    running = emulator()
+    stack = web_stack.WebStack(running.client)
+    until(lambda: len(stack.healthy()) == 3)
+    zones = Counter(member["AvailabilityZone"] for member in stack.group()["Instances"])
+    assert zones == Counter(web_stack.ZONES)
+    victim = sorted(stack.members())[0]
+    stack.ec2.terminate_instances(InstanceIds=[victim])
+    until(lambda: len(stack.healthy() - {victim}) == 3)
+    causes = [activity["Cause"] for activity in stack.activities()]
+    assert any("EC2 health check indicating it has been terminated or stopped" in cause for cause in causes)
+    assert any("in response to an unhealthy instance needing to be replaced" in cause for cause in causes)
+    status = read(running)
+    assert status.failed_services == ()
+    assert status.measured.boot_max_real_s > 0
+    assert status.measured.shortest_grace_s == 60
+    assert running.end() == 0
+    assert not any(alive(pid) for pid in status.pids)
+
+
+def test_a_service_killed_through_ssm_is_found_unhealthy_and_replaced(emulator: Start, preforking: str) -> None:
+    running = emulator("--app", preforking)
+    stack = web_stack.WebStack(running.client, desired=2)
+    until(lambda: len(stack.healthy()) == 2)
+    victim = sorted(stack.members())[0]
+    ssm = running.client("ssm")
+    command = ssm.send_command(
+        InstanceIds=[victim],
+        DocumentName="AWS-RunShellScript",
+        Parameters={"commands": ["systemctl kill --signal=SIGKILL --kill-whom=all blackstart-demo"]},
+    )["Command"]["CommandId"]
+    until(lambda: ssm.get_command_invocation(CommandId=command, InstanceId=victim)["Status"] == "Success")
+    assert processes_with(f"INSTANCE_ID={victim}") == []
+    until(lambda: stack.health().get(victim) == "unhealthy")
+    until(lambda: len(stack.healthy() - {victim}) == 2)
+    assert any("ELB system health check failure" in activity["Cause"] for activity in stack.activities())
+    assert read(running).failed_services == ()
+
+
+@pytest.mark.parametrize("how", ["emulator killed", "lifeline closed", "instance host killed"])
+def test_nothing_is_left_of_a_preforking_service_whoever_dies(emulator: Start, preforking: str, how: str) -> None:
+    running = emulator("--app", preforking)
+    stack = web_stack.WebStack(running.client, desired=2)
+    until(lambda: len(stack.healthy()) == 2)
+    status = read(running)
+    members = stack.members()
+    workers = [pid for member in members for pid in processes_with(f"INSTANCE_ID={member}")]
+    assert len(workers) == 8
+    if how == "emulator killed":
+        running.process.kill()
+    elif how == "lifeline closed":
+        running.process.stdin.close()
+    else:
+        os.kill(status.pids[1], signal.SIGKILL)
+    running.process.wait(15)
+    until(lambda: not any(alive(pid) for pid in (*status.pids, *workers)), 10)
+
+
+def test_a_service_that_does_not_start_is_reported_with_its_words(emulator: Start, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise SystemExit('the settings file is missing')\n")
+    running = emulator("--app", f"{sys.executable} {broken}")
+    web_stack.WebStack(running.client, desired=1)
+    failed = until(lambda: read(running).failed_services)
+    assert failed[0].exit_code == 1
+    assert "the settings file is missing" in failed[0].log_tail
+
+
+def test_two_emulators_run_beside_each_other_on_different_loopback_blocks(emulator: Start) -> None:
+    first, second = emulator(), emulator()
+    assert first.status.dns.address != second.status.dns.address
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "blackstart.emulator", *options], capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+def test_a_port_in_use_is_one_line_with_the_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run("--port", str(port))
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert f"port {port} on 127.0.0.1 is in use" in ended.stderr
+    assert "--port" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--parameter", "pending_s=1"), "greater than or equal to 5"),
+        (("--parameter", "pending=6"), "no such parameter"),
+        (("--speed", "0"), "time must go forward"),
+    ],
+)
+def test_bad_options_are_refused_in_one_line(options: tuple[str, ...], words: str) -> None:
+    ended = run(*options)
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_long_poll_blocks_no_other_call(emulator: Start) -> None:
+    running = emulator(speed=10)
+    sqs, ec2 = running.client("sqs"), running.client("ec2")
+    url = sqs.create_queue(QueueName="alarms")["QueueUrl"]
+    reader = subprocess.Popen(
+        [sys.executable, "-c", POLL, running.status.endpoint, url], stdout=subprocess.PIPE, text=True
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "asking\n"
+    ec2.describe_vpcs()
+    sqs.send_message(QueueUrl=url, MessageBody="late")
+    assert json.loads(reader.communicate(timeout=10)[0]) == ["late"]
+
+
+POLL = """
+import boto3, json, sys
+client = boto3.Session("x", "x", region_name="us-east-1").client("sqs", endpoint_url=sys.argv[1])
+print("asking", flush=True)
+found = client.receive_message(QueueUrl=sys.argv[2], WaitTimeSeconds=20)
+print(json.dumps([message["Body"] for message in found.get("Messages", [])]))
+"""
