@@ -59,7 +59,7 @@ def renderable(judgement: Judgement, folder: Path | None = None) -> "RenderableT
 
 def plain(judgement: Judgement, folder: Path | None = None) -> str:
     """The same without colour, one fact a line; the first line is the verdict."""
-    lines = [f"{judgement.verdict.value.upper()}: {judgement.headline}", _status(judgement)]
+    lines = [f"{judgement.verdict.value.upper()}: {judgement.headline}", _status(judgement).strip()]
     lines += [f"  {finding.verdict.value}: {finding.summary}" for finding in not_passed(judgement)]
     lines += [f"  {name}: {value}" for name, value in _figures(judgement)]
     lines += [f"  to do: {line}" for line in to_do(judgement)]
