@@ -28,6 +28,7 @@ class Listener:
         self._address = address
         self._connections: set[ClientConnection] = set()
         self._servers: dict[int, asyncio.Server] = {}
+        self._closed = False
 
     async def open(self) -> None:
         """Bind what is not bound yet. Only the served port matters: `problem` says why it could not be bound."""
@@ -37,6 +38,7 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening and cut every client off, as a deleted load balancer does."""
+        self._closed = True
         for server in self._servers.values():
             server.close()
         self._servers.clear()
@@ -51,6 +53,8 @@ class Listener:
 
     def connected(self, connection: ClientConnection) -> None:
         self._connections.add(connection)
+        if self._closed:  # accepted in the very moment of closing
+            connection.abort()
 
     def disconnected(self, connection: ClientConnection) -> None:
         self._connections.discard(connection)
