@@ -154,11 +154,7 @@ class RealisingMonitor(MockMonitor):
         except FieldError as problem:
             raise DeployError(f"{what}: {problem.path}: {problem.problem}", problem.way_out) from None
         except ClientError as refusal:
-            error = refusal.response.get("Error", {})
-            raise DeployError(
-                f"{what}: {refusal.operation_name} was refused: {error.get('Code')}: {error.get('Message')}",
-                "Mend the resource; if AWS accepts it as it is, the endpoint falls short.",
-            ) from None
+            raise _refused(what, refusal) from None
         except ParamValidationError as problem:
             reason = " ".join(str(problem).split())
             raise DeployError(f"{what}: {reason}", "Mend the input of that name.") from None
@@ -168,6 +164,18 @@ class RealisingMonitor(MockMonitor):
             ) from None
         except BotoCoreError as problem:
             raise DeployError(f"{what}: {problem}", "Is the emulator up at this endpoint?") from None
+
+
+def _refused(what: str, refusal: ClientError) -> DeployError:
+    error = refusal.response.get("Error", {})
+    code = str(error.get("Code"))
+    exists = "AlreadyExists" in code or "Duplicate" in code
+    return DeployError(
+        f"{what}: {refusal.operation_name} was refused: {code}: {error.get('Message')}",
+        "Deploying only creates: take a fresh emulator for each deployment."
+        if exists
+        else "Mend the resource; if AWS accepts it as it is, the endpoint falls short.",
+    )
 
 
 def plain(value: Any, path: str) -> Any:

@@ -55,7 +55,7 @@ def load_program(project_dir: Path, stack: str, endpoint: str, region: str, over
     config = _resolve(name, schema, given, _stack_path(project_dir, stack))
     main = project_dir / str(project["main"].value if "main" in project else ".")
     if not (main / "__main__.py").is_file():
-        raise DocumentError(str(path), "main", f"there is no __main__.py in {main}", "Point `main` at the program.")
+        raise DocumentError(path.name, "main", f"there is no __main__.py in {main}", "Point `main` at the program.")
     return Program(
         project=name,
         project_dir=str(project_dir.resolve()),
@@ -74,10 +74,10 @@ def _mapping(path: Path) -> dict[str, Entry]:
         node = loader.get_single_node()
         if node is None:
             return {}
-        return _entries(loader, node, str(path))
+        return _entries(loader, node, path.name)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else None
-        raise DocumentError(str(path), "", f"no YAML: {problem.problem}", "Mend the syntax.", line) from None
+        raise DocumentError(path.name, "", f"no YAML: {problem.problem}", "Mend the syntax.", line) from None
     finally:
         loader.dispose()
 
@@ -99,7 +99,7 @@ def _entries(loader: yaml.SafeLoader, node: yaml.Node, path: str) -> dict[str, E
 def _project_name(path: Path, project: Mapping[str, Entry]) -> str:
     for key in ("name", "runtime"):
         if key not in project:
-            raise DocumentError(str(path), key, "missing", "Every Pulumi project has a name and a runtime.")
+            raise DocumentError(path.name, key, "missing", "Every Pulumi project has a name and a runtime.")
     runtime = project["runtime"].value
     language = runtime.get("name") if isinstance(runtime, dict) else runtime
     if language != "python":
@@ -148,7 +148,7 @@ def _stack_config(project_dir: Path, name: str, stack: str) -> dict[str, Entry]:
     if not path.is_file():
         known = sorted(file.name[len("Pulumi.") : -len(".yaml")] for file in project_dir.glob("Pulumi.*.yaml"))
         raise DocumentError(
-            str(path),
+            path.name,
             "",
             f"there is no stack {stack!r}",
             f"Stacks of this project: {', '.join(known)}." if known else "Make one with a `config:` of its own.",
@@ -186,7 +186,7 @@ def _resolve(
         if key in resolved:
             continue
         if declared.default is None:
-            raise DocumentError(str(stack_path), key, "missing, and it has no default", "Set it under `config:`.")
+            raise DocumentError(stack_path.name, key, "missing, and it has no default", "Set it under `config:`.")
         resolved[key] = _typed(key, Entry(declared.default, PROJECT_FILE, None), declared.type)
     return resolved
 

@@ -104,6 +104,28 @@ def test_a_syntax_error_names_its_line(run):
     assert refused(run, "import pulumi\nx = (\n").startswith("app/__main__.py:2: SyntaxError")
 
 
+def test_an_exception_in_an_apply_names_its_line(run):
+    said = refused(run, VPC + "pulumi.export('x', vpc.id.apply(\n    lambda _: 1 / 0\n))\n")
+    assert said.startswith("app/__main__.py:5: ZeroDivisionError")
+
+
+def test_what_the_program_says_of_its_own_is_told_as_it_is(run):
+    assert refused(run, "import pulumi\nraise pulumi.RunError('choose a size')\n") == "choose a size"
+
+
+def test_a_program_that_leaves_early_is_no_success(run):
+    assert refused(run, "import sys\nsys.exit(3)\n").startswith("app/__main__.py:2: SystemExit: 3")
+
+
+def test_secret_inputs_reach_the_resource_open(run, aws):
+    program = "import pulumi\nfrom pulumi_aws import sns\n" + (
+        "topic = sns.Topic('secret', display_name=pulumi.Output.secret('abc'))\npulumi.export('arn', topic.arn)\n"
+    )
+    deployed, _ = run(program)
+    found = aws.client("sns").get_topic_attributes(TopicArn=deployed.outputs["arn"])["Attributes"]
+    assert found["DisplayName"] == "abc"
+
+
 def test_an_endpoint_that_is_not_there_is_told(tmp_path):
     from blackstart.deploy.deployment import deploy
 
