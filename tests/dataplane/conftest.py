@@ -207,10 +207,13 @@ class Rig:
     def wait_for_state(self, target_id: str, state: TargetState, nodes: int = 1) -> None:
         self.wait_for(lambda: list(self.states(target_id).values()).count(state) == nodes)
 
+    def now_s(self) -> float:
+        return self.anchor.time_s(time.monotonic_ns())
+
     # --- data planes, targets, clients
 
     def start(self, speed: float = SPEED, command: list[str] | None = None) -> "subprocess.Popen[bytes]":
-        anchor = Anchor(monotonic_ns=time.monotonic_ns(), epoch_s=EPOCH_S, speed=speed)
+        anchor = self.anchor = Anchor(monotonic_ns=time.monotonic_ns(), epoch_s=EPOCH_S, speed=speed)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
             free.bind((self.dns[0], 0))
             self.dns = free.getsockname()

@@ -13,8 +13,9 @@ import psutil
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
+from blackstart.domain.failover import detection
 from blackstart.domain.target_health import TargetState
-from blackstart.emulator.protocol import HealthChanged, Hello, Lag
+from blackstart.emulator.protocol import HealthChanged, Hello, Lag, Reach
 
 NAME = "Web-1.us-east-1.elb.amazonaws.com"
 
@@ -92,6 +93,28 @@ def test_every_node_checks_every_target_and_tells_each_opinion(rig: Any) -> None
     assert (first.state, first.reason) == (TargetState.INITIAL, "Elb.RegistrationInProgress")
     target.die()
     rig.wait_for_state("i-1", TargetState.UNHEALTHY, nodes=3)
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refused", "silent"])
+def test_every_node_notices_a_lost_target_within_the_predicted_time(rig: Any, silent: bool) -> None:
+    """Held to the prediction that verdicts use; late by at most 0.2 wall seconds on a busy machine."""
+    rig.start()
+    targets = [rig.target(f"i-{number}") for number in range(6)]
+    rig.serve(*(target.snapshot() for target in targets), zones=3)
+    for target in targets:
+        rig.wait_for_state(target.name, TargetState.HEALTHY, nodes=3)
+    began_s = rig.now_s()
+    if silent:
+        rig.register(targets[0].snapshot(reach=Reach.SILENT), *(target.snapshot() for target in targets[1:]))
+    else:
+        targets[0].die()
+    ended_s = rig.now_s()
+    rig.wait_for_state("i-0", TargetState.UNHEALTHY, nodes=3)
+    predicted = detection(rig.snapshot.target_groups[0].health_check, silent)
+    noticed = [one.time_s for one in rig.of(HealthChanged) if one.state is TargetState.UNHEALTHY]
+    assert len(noticed) == 3, "no other target was ever unhealthy"
+    for time_s in noticed:
+        assert began_s + predicted.shortest_s <= time_s <= ended_s + predicted.longest_s + 0.2 * rig.anchor.speed
 
 
 def test_a_target_registered_anew_starts_over(rig: Any) -> None:
