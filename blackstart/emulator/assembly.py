@@ -1,0 +1,164 @@
+"""The controllers, made for each other and joined to moto. Knows no processes and no threads, so tests can use it."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from blackstart.emulator.adapters.instance_host_client import ServiceHost
+from blackstart.emulator.adapters.patches import Patches
+from blackstart.emulator.control_plane import Controller, Effect, Report
+from blackstart.emulator.controllers.alarms import AlarmsController
+from blackstart.emulator.controllers.auto_scaling import AutoScalingController
+from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController, ServiceSettings
+from blackstart.emulator.controllers.health_registry import HealthRegistry
+from blackstart.emulator.controllers.load_balancing import LoadBalancingController
+from blackstart.emulator.controllers.measurement import MeasurementController
+from blackstart.emulator.controllers.metric_store import MetricStore
+from blackstart.emulator.controllers.metrics import MetricsController
+from blackstart.emulator.controllers.run_command import RunCommandController
+from blackstart.emulator.controllers.target_book import TargetBook
+from blackstart.emulator.parameters import Parameters
+from blackstart.emulator.protocol import Counters, HealthChanged, Hello, Lag, Snapshot, Upward
+
+if TYPE_CHECKING:
+    from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
+    from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
+
+
+class Addresses(Protocol):
+    """Who gives out loopback addresses."""
+
+    def instance(self, instance_id: str) -> str: ...
+    def node(self, load_balancer_arn: str, zone: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What controllers run in. queue: an effect outside the lock; post: a report under it, before the next tick."""
+
+    now_s: Callable[[], float]
+    speed: float
+    queue: Callable[[Effect], None]
+    post: Callable[[Report], None]
+
+
+@dataclass(frozen=True)
+class Controllers:
+    """All controllers of one emulator. undo: gives moto its own behaviour back."""
+
+    registry: HealthRegistry
+    ec2: Ec2LifecycleController
+    scaling: AutoScalingController
+    balancing: LoadBalancingController
+    commands: RunCommandController
+    metrics: MetricsController
+    alarms: AlarmsController
+    measurement: MeasurementController
+    undo: Callable[[], None]
+
+    def in_order(self) -> tuple[Controller, ...]:
+        """The order of a tick: causes before effects."""
+        return (
+            self.ec2,
+            self.scaling,
+            self.balancing,
+            self.commands,
+            self.metrics,
+            self.alarms,
+            self.measurement,
+        )
+
+    def apply(self, message: Upward) -> None:
+        """News from the data plane. Called under the lock."""
+        if isinstance(message, HealthChanged):
+            self.registry.apply(message)
+            self.metrics.health_changed()
+        elif isinstance(message, Hello):
+            self.registry.replace(message.health)
+            self.metrics.health_changed()
+        elif isinstance(message, Counters):
+            self.metrics.on_counters(message)
+        elif isinstance(message, Lag):
+            self.measurement.on_lag(message)
+
+
+def assemble(
+    frame: Frame,
+    host: ServiceHost,
+    addresses: Addresses,
+    parameters: Parameters,
+    settings: ServiceSettings,
+    publish: Callable[[Snapshot], None],
+    new_id: Callable[[], str],
+) -> Controllers:
+    """Make the controllers and hand moto's reactions to them. publish: does no I/O; new_id: of activities."""
+    from blackstart.emulator.adapters import moto_cloudwatch, moto_ssm, validators
+    from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
+    from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
+    from blackstart.emulator.adapters.moto_ec2 import MotoInstances
+    from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
+    from blackstart.emulator.adapters.moto_ledger import unserved
+
+    instances, balancers, groups = MotoInstances(), MotoLoadBalancers(parameters), MotoGroups()
+    registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
+    ec2 = Ec2LifecycleController(
+        instances,
+        host,
+        parameters,
+        settings,
+        queue=frame.queue,
+        address_of=addresses.instance,
+        port_of=lambda instance_id: service_port(groups, balancers, book, instance_id),
+    )
+    balancing = LoadBalancingController(
+        balancers,
+        book,
+        registry,
+        parameters,
+        facts=lambda: ec2.facts,
+        node_address=addresses.node,
+        publish=publish,
+    )
+    scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
+    commands = RunCommandController(ec2, frame.post)
+    alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
+    instances.install(patches, ec2, frame.now_s)
+    balancers.install(patches, book, balancing, frame.now_s)
+    groups.install(patches, scaling, frame.now_s)
+    moto_ssm.install(patches, commands, frame.now_s)
+    validators.install(patches)
+    undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
+
+    def undo() -> None:
+        undo_cloudwatch()
+        patches.restore()
+
+    return Controllers(
+        registry=registry,
+        ec2=ec2,
+        scaling=scaling,
+        balancing=balancing,
+        commands=commands,
+        metrics=MetricsController(store, registry, frame.speed, balancing.census, parameters.metric_delay_s),
+        alarms=alarms,
+        measurement=MeasurementController(
+            settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
+            unserved=lambda: (*unserved(), *alarms.unserved()),
+            boot_max_real_s=lambda: ec2.boot_max_real_s,
+        ),
+        undo=undo,
+    )
+
+
+def service_port(
+    groups: "MotoGroups", balancers: "MotoLoadBalancers", book: TargetBook, instance_id: str
+) -> int | None:
+    """The first target group's port of an instance's group, else the port of a registration, else None."""
+    ports = {facts.arn: facts.port for facts in balancers.target_groups()}
+    group = groups.group_of(instance_id)
+    for arn in groups.target_groups(group) if group is not None else ():
+        if arn in ports:
+            return ports[arn]
+    registered: Iterator[int] = (r.port for arn in ports for r in book.registrations(arn) if r.target_id == instance_id)
+    return next(registered, None)
