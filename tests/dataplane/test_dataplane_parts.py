@@ -210,12 +210,12 @@ def test_an_answer_loses_the_targets_hop_by_hop_headers() -> None:
 
 
 def test_an_error_answer_has_a_body_except_for_head() -> None:
-    whole = error_answer(503, head())
-    bare = error_answer(503, head(method=b"HEAD"))
+    whole = error_answer(503, head(), keep_alive=True)
+    bare = error_answer(503, head(method=b"HEAD"), keep_alive=True)
     assert whole.startswith(bare)
     assert b"503 Service Unavailable" in whole.removeprefix(bare)
     assert bare.endswith(b"Connection: keep-alive\r\n\r\n")
-    assert b"Connection: close" in error_answer(400, None)
+    assert b"Connection: close" in error_answer(400, None, keep_alive=False)
 
 
 @pytest.mark.parametrize(

@@ -434,3 +434,13 @@ def test_bytes_that_arrive_one_by_one_make_the_same_request(rig: Any) -> None:
     assert answer.startswith(b"HTTP/1.1 200 OK")
     _, path, headers, body, _ = target.traffic[0]
     assert (path, headers["X-Long"], body) == ("/slow", "yes", b"abc")
+
+
+def test_an_upload_that_stalls_is_answered_408_and_cut_off(rig: Any) -> None:
+    rig.start(speed=50.0)
+    address = rig.serve(rig.target("i-1").snapshot(), idle_timeout_s=10)
+    rig.wait_for_state("i-1", HEALTHY)
+    stalled = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"
+    answer = exchange_raw(address, stalled)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout")
+    assert b"Connection: close" in answer

@@ -85,7 +85,8 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        return not self._exchanges
+        """Whether nothing is missing but the client's own bytes."""
+        return all(exchange.answered for exchange in self._exchanges)
 
     # --- asyncio.Protocol
 

@@ -9,6 +9,7 @@ import asyncio
 import time
 from typing import Protocol
 
+from blackstart.emulator.dataplane.approach import Approach
 from blackstart.emulator.dataplane.http_text import (
     CONTINUE,
     Headers,
@@ -20,7 +21,6 @@ from blackstart.emulator.dataplane.http_text import (
     response_to_client,
 )
 from blackstart.emulator.dataplane.nodes import Node
-from blackstart.emulator.dataplane.target_connections import TargetConnections
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
 from blackstart.emulator.protocol import DefaultAction, FixedResponse, Redirect
 
@@ -57,9 +57,8 @@ class Exchange:
         self._node = client.node
         self._loop = asyncio.get_running_loop()
         self._group_arn = ""
-        self._target: TargetConnections | None = None
         self._upstream: UpstreamConnection | None = None
-        self._connecting: asyncio.Task[None] | None = None
+        self._approach: Approach | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._outgoing: bytearray | None = bytearray()
         self.started = False
@@ -109,6 +108,11 @@ class Exchange:
         waiting = self._upstream is None and self._outgoing is not None and len(self._outgoing) > _BUFFER_BYTES
         return waiting or self._congested
 
+    @property
+    def answered(self) -> bool:
+        """Whether only the rest of the request is missing, to be read and thrown away."""
+        return self._responded
+
     def client_congested(self) -> None:
         """The client reads more slowly than the target sends, or has caught up."""
         if self._upstream is not None:
@@ -120,6 +124,28 @@ class Exchange:
             self._node.counting.balancer_answered(self._node.key, self._group_arn, CLIENT_GAVE_UP)
         self._responded = True
         self._let_go()
+
+    # --- from the approach
+
+    def connected(self, upstream: UpstreamConnection, reused: bool) -> None:
+        if self.head is None or self._outgoing is None:
+            return
+        self._upstream = upstream
+        self._reused = reused
+        self._congested = False
+        upstream.begin(self, head_only=self.head.method == b"HEAD")
+        self.client_congested()
+        upstream.write(bytes(self._outgoing))
+        self._sent_real_s = time.monotonic()
+        self._active_real_s = self._loop.time()
+        self._timer = self._loop.call_later(self._node.idle_timeout_real_s, self._look_at_idle)
+        if not (reused and self.head.method in _REPEATABLE):
+            self._outgoing = None
+        self._client.update_reading()
+
+    def not_connected(self, status: int) -> None:
+        self._node.counting.connection_failed(self._node.key, self._group_arn)
+        self._fail(status)
 
     # --- from the target (upstream.ResponseSink)
 
@@ -146,9 +172,9 @@ class Exchange:
 
     def target_lost(self, heard: bool) -> None:
         self._upstream = None
-        if self._reused and not heard and self._outgoing is not None:
+        if self._approach is not None and self._reused and not heard and self._outgoing is not None:
             self._stop_waiting()
-            self._connecting = self._loop.create_task(self._connect())
+            self._approach.begin_anew()
         else:
             self._fail(502)
 
@@ -169,59 +195,11 @@ class Exchange:
             return
         if routed.failing_open:
             self._node.counting.routed_failing_open(self._node.key, group_arn)
-        self._target = routed.target
         body = self._outgoing or b""
         self._outgoing = bytearray(request_to_target(head, self._client.client_ip, self._client.declared_port))
         self._outgoing += body
-        if self._target.silent:
-            self._timer = self._loop.call_later(self._node.connect_timeout_real_s, self._connect_failed, 504)
-            return
-        pooled = self._target.take(self._loop.time(), self._node.idle_timeout_real_s)
-        if pooled is not None:
-            self._attach(pooled, reused=True)
-        else:
-            self._connecting = self._loop.create_task(self._connect())
-
-    async def _connect(self) -> None:
-        target = self._target
-        if target is None:
-            return
-        upstream = UpstreamConnection(target)
-        try:
-            async with asyncio.timeout(self._node.connect_timeout_real_s):
-                await self._loop.create_connection(lambda: upstream, target.snapshot.address, target.snapshot.port)
-        except asyncio.CancelledError:
-            upstream.close()
-            raise
-        except TimeoutError:
-            upstream.close()
-            self._connect_failed(504)
-        except OSError:
-            self._connect_failed(502)
-        else:
-            self._connecting = None
-            target.opened(upstream)
-            self._attach(upstream, reused=False)
-
-    def _connect_failed(self, status: int) -> None:
-        self._connecting = None
-        self._node.counting.connection_failed(self._node.key, self._group_arn)
-        self._fail(status)
-
-    def _attach(self, upstream: UpstreamConnection, reused: bool) -> None:
-        if self.head is None or self._outgoing is None:
-            return
-        self._upstream = upstream
-        self._reused = reused
-        upstream.begin(self, head_only=self.head.method == b"HEAD")
-        self.client_congested()
-        upstream.write(bytes(self._outgoing))
-        self._sent_real_s = time.monotonic()
-        self._active_real_s = self._loop.time()
-        self._timer = self._loop.call_later(self._node.idle_timeout_real_s, self._look_at_idle)
-        if not (reused and self.head.method in _REPEATABLE):
-            self._outgoing = None
-        self._client.update_reading()
+        self._approach = Approach(self, self._node, routed.target)
+        self._approach.begin()
 
     def _send(self, data: bytes) -> None:
         """To the target, or kept until there is a connection; kept too while the request may have to be repeated."""
@@ -243,7 +221,16 @@ class Exchange:
         if left_real_s > 0.001:
             self._timer = self._loop.call_later(left_real_s, self._look_at_idle)
         else:
-            self._fail(504 if self.request_sent else 408)
+            self._time_out()
+
+    def _time_out(self) -> None:
+        """504 for a target that is silent; 408 and the end of the connection for a client that is."""
+        if self.request_sent:
+            self._fail(504)
+            return
+        self.request_sent = True
+        self.keep_alive = False
+        self._fail(408)
 
     def _fail(self, status: int) -> None:
         """Answer with an error; when the answer had begun, the client can only be cut off."""
@@ -251,7 +238,7 @@ class Exchange:
         if self._head_sent:
             self._client.abort()
         else:
-            self._answer(status, error_answer(status, self.head))
+            self._answer(status, error_answer(status, self.head, self.keep_alive))
 
     def _answer(self, status: int, text: bytes) -> None:
         self._head_sent = True
@@ -270,9 +257,8 @@ class Exchange:
 
     def _let_go(self) -> None:
         self._stop_waiting()
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
+        if self._approach is not None:
+            self._approach.cancel()
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.drop()

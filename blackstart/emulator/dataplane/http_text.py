@@ -91,10 +91,15 @@ def response_to_client(status: int, phrase: bytes, headers: Headers, chunked: bo
 
 
 def made_up_answer(
-    status: int, head: RequestHead | None, body: bytes, content_type: str, extra: Headers | None = None
+    status: int,
+    head: RequestHead | None,
+    body: bytes,
+    content_type: str,
+    *,
+    keep_alive: bool,
+    extra: Headers | None = None,
 ) -> bytes:
     """A whole answer of the load balancer's own. head: the request; None when it could not be read."""
-    keep_alive = head is not None and head.keep_alive
     headers: Headers = [
         (b"Server", b"awselb/2.0"),
         (b"Date", formatdate(usegmt=True).encode()),
@@ -106,24 +111,25 @@ def made_up_answer(
     return text if head is not None and head.method == b"HEAD" else text + body
 
 
-def error_answer(status: int, head: RequestHead | None) -> bytes:
+def error_answer(status: int, head: RequestHead | None, keep_alive: bool) -> bytes:
     """The small HTML page that an ALB answers an error with."""
     title = b"%d %b" % (status, _phrase(status))
     body = (
         b"<html>\r\n<head><title>%b</title></head>\r\n<body>\r\n<center><h1>%b</h1></center>\r\n</body>\r\n</html>\r\n"
     ) % (title, title)
-    return made_up_answer(status, head, body, "text/html")
+    return made_up_answer(status, head, body, "text/html", keep_alive=keep_alive)
 
 
 def fixed_answer(action: FixedResponse, head: RequestHead) -> bytes:
     """The answer of a fixed-response action."""
-    return made_up_answer(action.status_code, head, action.body.encode(), action.content_type)
+    body = action.body.encode()
+    return made_up_answer(action.status_code, head, body, action.content_type, keep_alive=head.keep_alive)
 
 
 def redirect_answer(action: Redirect, head: RequestHead, served_port: int) -> bytes:
     """The answer of a redirect action. served_port: the one that the client connected to, for #{port}."""
     extra = [(b"Location", redirect_location(action, head, served_port).encode("latin-1", "replace"))]
-    return made_up_answer(action.status_code, head, b"", "text/html", extra)
+    return made_up_answer(action.status_code, head, b"", "text/html", keep_alive=head.keep_alive, extra=extra)
 
 
 def redirect_location(action: Redirect, head: RequestHead, served_port: int) -> str:
