@@ -18,7 +18,7 @@ def said(run) -> str:
 @pytest.mark.parametrize(
     ("change", "arguments", "words"),
     [
-        (lambda d: d.update(stack="production"), (), ("production", "Pulumi.emulator.yaml")),
+        (lambda d: d.update(stack="production"), (), ("production", "Stacks of this project: emulator")),
         (lambda d: d["load"].update(rate=5), (), ("load.rate", "rate_per_s")),
         (
             lambda d: d["load"].update(slos=["loadtests/slos/nothing.yaml"]),

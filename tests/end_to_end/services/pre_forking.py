@@ -10,7 +10,7 @@ WORKERS = 2
 
 
 class Answer(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    """One request a connection (HTTP/1.0): a worker that waits on an idle one would answer nobody else."""
 
     def do_GET(self) -> None:
         self.send_response(200)
