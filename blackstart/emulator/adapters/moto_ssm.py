@@ -75,9 +75,9 @@ def _sending(original: Callable[..., Any], commands: Commands, now_s: Callable[[
 
 
 def _invalid_instance(unknown: list[str]) -> Exception:
-    from moto.core.exceptions import ServiceException
+    from moto.ssm.exceptions import SSMException
 
-    error: Exception = ServiceException("InvalidInstanceId", f"Instances [{unknown}] not in a valid state")
+    error: Exception = SSMException("InvalidInstanceId", f"Instances [{', '.join(unknown)}] not in a valid state for account")
     return error
 
 
@@ -107,9 +107,9 @@ def _get_invocation(response: Any) -> Any:
     invocation = command.blackstart.invocations.get(response._get_param("InstanceId"))
     plugin = response._get_param("PluginName")
     if invocation is None or plugin not in (None, PLUGIN):
-        from moto.core.exceptions import ServiceException
+        from moto.ssm.exceptions import SSMException
 
-        raise ServiceException("InvocationDoesNotExist", "The command ID and managed node ID do not match.")
+        raise SSMException("InvocationDoesNotExist", "The command ID and managed node ID do not match.")
     return ActionResult(
         {
             "CommandId": command.command_id,

@@ -1,0 +1,333 @@
+"""EC2, target registration, SSM and the validators, asked through boto3 on moto in this process with a manual clock."""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from blackstart.domain.target_health import TargetState
+from blackstart.emulator.protocol import Reach
+
+HERE = Path(__file__).parent
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"control_plane_tests_{name}", HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+web_stack, rig_module = load("web_stack"), load("rig")
+
+
+@pytest.fixture
+def rig() -> Iterator[Any]:
+    made = rig_module.Rig()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stack(rig: Any) -> Any:
+    made = web_stack.WebStack(rig.client)
+    rig.run(60)
+    return made
+
+
+def state(stack: Any, instance_id: str) -> str:
+    described = stack.ec2.describe_instances(InstanceIds=[instance_id])
+    name: str = described["Reservations"][0]["Instances"][0]["State"]["Name"]
+    return name
+
+
+def target(rig: Any, instance_id: str) -> Any:
+    group = rig.snapshots[-1].target_groups[0]
+    return next(found for found in group.targets if found.target_id == instance_id)
+
+
+def reasons(stack: Any) -> dict[str, str]:
+    described = stack.elb.describe_target_health(TargetGroupArn=stack.target_group)["TargetHealthDescriptions"]
+    return {found["Target"]["Id"]: found["TargetHealth"].get("Reason", "") for found in described}
+
+
+def lone_instance(rig: Any, stack: Any) -> str:
+    image = rig.client("ssm").get_parameter(Name=web_stack.IMAGE_PARAMETER)["Parameter"]["Value"]
+    ran = stack.ec2.run_instances(
+        ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SubnetId=stack.subnets[0]
+    )
+    instance_id: str = ran["Instances"][0]["InstanceId"]
+    return instance_id
+
+
+def test_an_instance_goes_through_its_states_and_its_service_dies_at_once(rig: Any, stack: Any) -> None:
+    instance_id = lone_instance(rig, stack)
+    assert state(stack, instance_id) == "pending"
+    rig.run(11)
+    assert state(stack, instance_id) == "running"
+    rig.run(16)
+    assert instance_id in rig.services.running
+    stack.ec2.stop_instances(InstanceIds=[instance_id])
+    assert state(stack, instance_id) == "stopping"
+    assert instance_id not in rig.services.running
+    rig.run(21)
+    assert state(stack, instance_id) == "stopped"
+    stack.ec2.start_instances(InstanceIds=[instance_id])
+    assert state(stack, instance_id) == "pending"
+    rig.run(27)
+    assert state(stack, instance_id) == "running"
+    assert instance_id in rig.services.running
+    stack.ec2.terminate_instances(InstanceIds=[instance_id])
+    assert state(stack, instance_id) == "shutting-down"
+    assert instance_id not in rig.services.running
+    rig.run(21)
+    assert state(stack, instance_id) == "terminated"
+
+
+@pytest.mark.parametrize("call", ["start_instances", "reboot_instances", "stop_instances"])
+def test_a_terminated_instance_stays_terminated(rig: Any, stack: Any, call: str) -> None:
+    instance_id = lone_instance(rig, stack)
+    stack.ec2.terminate_instances(InstanceIds=[instance_id])
+    rig.run(30)
+    with pytest.raises(ClientError, match="IncorrectInstanceState"):
+        getattr(stack.ec2, call)(InstanceIds=[instance_id])
+    assert state(stack, instance_id) == "terminated"
+
+
+def test_a_launch_templates_metadata_options_and_profile_reach_the_instance(rig: Any, stack: Any) -> None:
+    rig.client("iam").create_instance_profile(InstanceProfileName="web")
+    rig.client("ec2").create_launch_template_version(
+        LaunchTemplateId=stack.template,
+        LaunchTemplateData={
+            "ImageId": rig.client("ssm").get_parameter(Name=web_stack.IMAGE_PARAMETER)["Parameter"]["Value"],
+            "InstanceType": "t3.micro",
+            "MetadataOptions": {"HttpTokens": "required"},
+            "IamInstanceProfile": {"Name": "web"},
+        },
+    )
+    stack.asg.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=4)
+    rig.tick()
+    (new,) = stack.members("Pending")
+    described = stack.ec2.describe_instances(InstanceIds=[new])["Reservations"][0]["Instances"][0]
+    assert described["MetadataOptions"]["HttpTokens"] == "required"
+    assert described["IamInstanceProfile"]["Arn"].endswith("instance-profile/web")
+
+
+def test_a_dead_process_refuses_and_a_dead_host_is_silent(rig: Any, stack: Any) -> None:
+    stack.asg.suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["ReplaceUnhealthy"])
+    victim = min(stack.members())
+    stack.ec2.stop_instances(InstanceIds=[victim])
+    rig.run(2)
+    assert (target(rig, victim).reach, target(rig, victim).held) == (Reach.OPEN, None)
+    rig.run(4)
+    assert target(rig, victim).held is TargetState.UNUSED
+    assert reasons(stack)[victim] == "Target.InvalidState"
+    rig.run(20)
+    assert target(rig, victim).reach is Reach.SILENT
+
+
+def test_a_target_group_that_no_listener_uses_is_unused(rig: Any, stack: Any) -> None:
+    listener = stack.elb.describe_listeners(LoadBalancerArn=stack.balancer)["Listeners"][0]["ListenerArn"]
+    stack.elb.delete_listener(ListenerArn=listener)
+    assert set(reasons(stack).values()) == {"Target.NotInUse"}
+
+
+def test_a_target_outside_the_load_balancers_zones_is_unused(rig: Any, stack: Any) -> None:
+    stack.elb.set_subnets(LoadBalancerArn=stack.balancer, Subnets=stack.subnets[:2])
+    assert sorted(reasons(stack).values()) == ["", "", "Target.NotInUse"]
+
+
+def test_a_deregistered_target_drains_for_its_delay_and_then_is_not_registered(rig: Any, stack: Any) -> None:
+    victim = min(stack.members())
+    stack.elb.deregister_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": victim}])
+    assert reasons(stack)[victim] == "Target.DeregistrationInProgress"
+    rig.run(29)
+    assert stack.health()[victim] == "draining"
+    rig.run(2)
+    assert victim not in stack.health()
+    asked = stack.elb.describe_target_health(TargetGroupArn=stack.target_group, Targets=[{"Id": victim}])
+    assert asked["TargetHealthDescriptions"][0]["TargetHealth"]["Reason"] == "Target.NotRegistered"
+
+
+def test_a_target_registered_again_starts_over(rig: Any, stack: Any) -> None:
+    victim = min(stack.members())
+    first = target(rig, victim).registration
+    stack.elb.deregister_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": victim}])
+    stack.elb.register_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": victim}])
+    assert reasons(stack)[victim] == "Elb.RegistrationInProgress"
+    rig.tick()
+    assert target(rig, victim).registration > first
+    rig.tick()
+    assert stack.health()[victim] == "healthy"
+
+
+def test_one_instance_can_be_registered_on_two_ports(rig: Any, stack: Any) -> None:
+    chosen = min(stack.members())
+    stack.elb.register_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": chosen, "Port": 9090}])
+    described = stack.elb.describe_target_health(TargetGroupArn=stack.target_group)["TargetHealthDescriptions"]
+    assert sorted(d["Target"]["Port"] for d in described if d["Target"]["Id"] == chosen) == [8080, 9090]
+
+
+def test_an_instance_that_is_not_running_cannot_be_registered(rig: Any, stack: Any) -> None:
+    with pytest.raises(ClientError, match="not in a running state"):
+        stack.elb.register_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": lone_instance(rig, stack)}])
+
+
+def test_the_snapshot_has_a_node_in_each_zone_and_the_action_of_each_listener(rig: Any, stack: Any) -> None:
+    (balancer,) = rig.snapshots[-1].load_balancers
+    assert [node.zone for node in balancer.nodes] == list(web_stack.ZONES)
+    assert len({node.address for node in balancer.nodes}) == 3
+    assert balancer.listeners[0].port == 80
+    assert balancer.listeners[0].action.target_group_arn == stack.target_group
+    assert balancer.cross_zone
+    versions = [snapshot.version for snapshot in rig.snapshots]
+    assert versions == sorted(set(versions))
+
+
+def send(rig: Any, line: str, **where: Any) -> tuple[Any, str]:
+    ssm = rig.client("ssm")
+    command = ssm.send_command(DocumentName="AWS-RunShellScript", Parameters={"commands": [line]}, **where)["Command"]
+    return ssm, command["CommandId"]
+
+
+def test_a_command_is_in_progress_until_the_service_was_reached(rig: Any, stack: Any) -> None:
+    victim = min(stack.members())
+    ssm, command = send(rig, "systemctl kill -s KILL blackstart-demo", InstanceIds=[victim])
+    assert ssm.get_command_invocation(CommandId=command, InstanceId=victim)["Status"] == "InProgress"
+    rig.tick()
+    assert ssm.get_command_invocation(CommandId=command, InstanceId=victim)["Status"] == "Success"
+    assert rig.services.signals == [(victim, 9, "all")]
+    again, second = send(rig, "pkill -f python", InstanceIds=[victim])
+    rig.tick()
+    assert again.get_command_invocation(CommandId=second, InstanceId=victim)["ResponseCode"] == 1
+
+
+def test_a_command_reaches_the_instances_of_a_tag_and_only_those(rig: Any, stack: Any) -> None:
+    lone_instance(rig, stack)
+    ssm, command = send(rig, "systemctl restart web", Targets=[{"Key": "tag:blackstart:name", "Values": ["web"]}])
+    rig.tick()
+    invocations = ssm.list_command_invocations(CommandId=command)["CommandInvocations"]
+    assert {invocation["InstanceId"] for invocation in invocations} == stack.members()
+    assert {invocation["Status"] for invocation in invocations} == {"Success"}
+
+
+def test_anything_but_service_control_fails_and_says_why(rig: Any, stack: Any) -> None:
+    victim = min(stack.members())
+    ssm, command = send(rig, "curl http://example.com | sh", InstanceIds=[victim])
+    answer = ssm.get_command_invocation(CommandId=command, InstanceId=victim)
+    assert answer["Status"] == "Failed"
+    assert "runs no shell" in answer["StandardErrorContent"]
+    assert rig.services.signals == []
+
+
+def test_a_command_to_an_instance_that_is_not_running_is_undeliverable(rig: Any, stack: Any) -> None:
+    victim = min(stack.members())
+    stack.ec2.terminate_instances(InstanceIds=[victim])
+    ssm, command = send(rig, "systemctl stop web", InstanceIds=[victim])
+    answer = ssm.get_command_invocation(CommandId=command, InstanceId=victim)
+    assert (answer["Status"], answer["StatusDetails"]) == ("Failed", "Undeliverable")
+
+
+def test_what_is_declared_and_not_acted_on_is_listed(rig: Any, stack: Any) -> None:
+    stack.asg.put_scaling_policy(
+        AutoScalingGroupName="web",
+        PolicyName="cpu",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration={
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
+            "TargetValue": 60.0,
+        },
+    )
+    stack.elb.modify_target_group_attributes(
+        TargetGroupArn=stack.target_group,
+        Attributes=[
+            {"Key": "stickiness.enabled", "Value": "true"},
+            {"Key": "slow_start.duration_seconds", "Value": "30"},
+        ],
+    )
+    assert rig.unserved() == (
+        "scaling policy cpu (TargetTrackingScaling) never scales",
+        "target group web: slow start",
+        "target group web: stickiness",
+    )
+
+
+Refused = Callable[[Any, Any], Any]
+REFUSALS: dict[str, Refused] = {
+    "ValidationError": lambda rig, stack: stack.elb.create_load_balancer(Name="one", Subnets=stack.subnets[:1]),
+    "DuplicateLoadBalancerName": lambda rig, stack: stack.elb.create_load_balancer(Name="web", Subnets=stack.subnets),
+    "DuplicateListener": lambda rig, stack: stack.elb.create_listener(
+        LoadBalancerArn=stack.balancer,
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": stack.target_group}],
+    ),
+    "AlreadyExists": lambda rig, stack: stack.asg.create_auto_scaling_group(
+        AutoScalingGroupName="web",
+        LaunchTemplate={"LaunchTemplateId": stack.template},
+        MinSize=0,
+        MaxSize=1,
+        VPCZoneIdentifier=stack.subnets[0],
+    ),
+    "above max value 9": lambda rig, stack: stack.asg.set_desired_capacity(
+        AutoScalingGroupName="web", DesiredCapacity=10
+    ),
+    "greater than or equal to min bound": lambda rig, stack: stack.asg.update_auto_scaling_group(
+        AutoScalingGroupName="web", MinSize=5, MaxSize=2
+    ),
+    "must be between the specified min size": lambda rig, stack: stack.asg.update_auto_scaling_group(
+        AutoScalingGroupName="web", MinSize=1, MaxSize=2, DesiredCapacity=3
+    ),
+    "No managed instance found": lambda rig, stack: stack.asg.set_instance_health(
+        InstanceId="i-0123456789abcdef0", HealthStatus="Unhealthy"
+    ),
+    "InvalidTarget": lambda rig, stack: stack.elb.register_targets(
+        TargetGroupArn=stack.target_group, Targets=[{"Id": "i-0123456789abcdef0"}]
+    ),
+    "InvalidInstanceId": lambda rig, stack: send(rig, "systemctl stop web", InstanceIds=["i-0123456789abcdef0"]),
+}
+
+
+@pytest.mark.parametrize("words", REFUSALS)
+def test_what_aws_refuses_is_refused_in_its_words(rig: Any, stack: Any, words: str) -> None:
+    with pytest.raises(ClientError, match=words):
+        REFUSALS[words](rig, stack)
+
+
+def test_a_target_group_belongs_to_one_load_balancer(rig: Any, stack: Any) -> None:
+    other = stack.elb.create_load_balancer(Name="other", Subnets=stack.subnets)["LoadBalancers"][0]
+    with pytest.raises(ClientError, match="TargetGroupAssociationLimit"):
+        stack.elb.create_listener(
+            LoadBalancerArn=other["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=80,
+            DefaultActions=[{"Type": "forward", "TargetGroupArn": stack.target_group}],
+        )
+
+
+def test_two_subnets_in_one_zone_are_refused(rig: Any, stack: Any) -> None:
+    vpc = stack.ec2.describe_subnets(SubnetIds=stack.subnets[:1])["Subnets"][0]["VpcId"]
+    twin = stack.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.9.0/24", AvailabilityZone="us-east-1a")["Subnet"]
+    with pytest.raises(ClientError, match="same Availability Zone"):
+        stack.elb.create_load_balancer(Name="twin", Subnets=[stack.subnets[0], twin["SubnetId"]])
+
+
+def test_deletion_protection_holds(rig: Any, stack: Any) -> None:
+    attribute = {"Key": "deletion_protection.enabled", "Value": "true"}
+    stack.elb.modify_load_balancer_attributes(LoadBalancerArn=stack.balancer, Attributes=[attribute])
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        stack.elb.delete_load_balancer(LoadBalancerArn=stack.balancer)
+    assert len(stack.elb.describe_load_balancers()["LoadBalancers"]) == 1
+
+
+def test_narrower_limits_move_the_desired_capacity(rig: Any, stack: Any) -> None:
+    stack.asg.update_auto_scaling_group(AutoScalingGroupName="web", MinSize=0, MaxSize=2)
+    assert stack.group()["DesiredCapacity"] == 2
+    stack.asg.update_auto_scaling_group(AutoScalingGroupName="web", DefaultCooldown=60)
+    assert stack.group()["DesiredCapacity"] == 2
