@@ -49,10 +49,8 @@ def raised(evidence: Evidence, name: str | None = None) -> tuple[AlarmChanged, .
 
 
 def detection(evidence: Evidence) -> AlarmChanged | None:
-    """The first expected alarm that went to ALARM since the injection; any alarm when none is expected."""
-    experiment = evidence.experiment
-    expected = {alarm.name for alarm in experiment.expectations.alarms} if experiment else set()
-    return next((event for event in raised(evidence) if not expected or event.name in expected), None)
+    """The first alarm that went to ALARM since the injection, expected or not: whichever it was, somebody was told."""
+    return next(iter(raised(evidence)), None)
 
 
 def bad_since_intent(evidence: Evidence) -> tuple[RequestRow, ...]:

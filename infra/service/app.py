@@ -11,13 +11,15 @@ import signal
 import socketserver
 import sys
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 METADATA_ADDRESS = "169.254.169.254"
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 
 
-def metadata(*paths):
+def metadata(*paths: str) -> list[str]:
     """Values of the EC2 instance metadata service (IMDSv2), or "unknown" for each where it does not answer."""
     connection = http.client.HTTPConnection(METADATA_ADDRESS, timeout=2)
     try:
@@ -34,11 +36,12 @@ def metadata(*paths):
         connection.close()
 
 
-def identity(environment):
+def identity(environment: Mapping[str, str]) -> tuple[str, str]:
     """This instance's id and zone."""
     if "INSTANCE_ID" in environment and "ZONE" in environment:
         return environment["INSTANCE_ID"], environment["ZONE"]
-    return metadata("instance-id", "placement/availability-zone")
+    instance_id, zone = metadata("instance-id", "placement/availability-zone")
+    return instance_id, zone
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -48,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 75  # longer than the load balancer's idle timeout of 60 s, so that it is never us who closes first
     instance_id = zone = "unknown"
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         path = self.path.split("?", 1)[0]
         if path == "/healthz":
             self.answer(200, TEXT, b"ok\n")
@@ -58,10 +61,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(404, TEXT, b"not found\n")
 
-    def do_HEAD(self):
+    def do_HEAD(self) -> None:
         self.do_GET()
 
-    def answer(self, status, content_type, body):
+    def answer(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -71,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         """An access log is the load balancer's business."""
 
 
@@ -80,13 +83,13 @@ class Server(socketserver.ThreadingTCPServer):  # not HTTPServer, which looks it
     daemon_threads = True
     request_queue_size = 512
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no error of ours; everything else is told on standard error."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
-def main():
+def main() -> None:
     server = Server((os.environ.get("HOST", "0.0.0.0"), int(os.environ.get("PORT", "8080"))), Handler)
     Handler.instance_id, Handler.zone = identity(os.environ)
     # shutdown() waits for the loop that this very thread runs, so it needs another one.

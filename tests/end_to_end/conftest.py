@@ -17,7 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-MARK = "BLACKSTART_TEST_MARK"
+MARK = "MARK_OF_THE_TEST_RUN"  # not BLACKSTART_*: the load generator is started without those
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
