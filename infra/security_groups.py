@@ -33,7 +33,9 @@ class SecurityGroups(pulumi.ComponentResource):
         self.register_outputs({"load_balancer_id": self.load_balancer_id, "instances_id": self.instances_id})
 
     def _group(self, name: str, description: str, vpc_id: pulumi.Input[str]) -> pulumi.Output[str]:
-        return ec2.SecurityGroup(name, vpc_id=vpc_id, description=description, tags=named(name), opts=self._child).id
+        group = ec2.SecurityGroup(name, vpc_id=vpc_id, description=description, tags=named(name), opts=self._child)
+        group_id: pulumi.Output[str] = group.id
+        return group_id
 
     def _from_anywhere_to_load_balancer(self, name: str, port: pulumi.Input[int]) -> None:
         vpc.SecurityGroupIngressRule(
