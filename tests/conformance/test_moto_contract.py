@@ -45,6 +45,7 @@ PATCHED = {
         "tags",
     ),
     "moto.autoscaling.models:FakeAutoScalingGroup.set_desired_capacity": ("self", "new_capacity"),
+    "moto.autoscaling.models:InstanceState.launch_template.fget": ("self",),
     "moto.autoscaling.models:AutoScalingBackend.notify_terminate_instances": ("self", "instance_ids"),
     "moto.autoscaling.models:AutoScalingBackend.update_attached_target_groups": ("self", "group_name"),
     "moto.autoscaling.models:AutoScalingBackend.terminate_instance": ("self", "instance_id", "should_decrement"),

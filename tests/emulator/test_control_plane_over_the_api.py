@@ -117,6 +117,9 @@ def test_a_launch_templates_metadata_options_and_profile_reach_the_instance(rig:
     described = stack.ec2.describe_instances(InstanceIds=[new])["Reservations"][0]["Instances"][0]
     assert described["MetadataOptions"]["HttpTokens"] == "required"
     assert described["IamInstanceProfile"]["Arn"].endswith("instance-profile/web")
+    versions = {m["InstanceId"]: m["LaunchTemplate"]["Version"] for m in stack.group()["Instances"]}
+    assert versions[new] == "2"
+    assert sorted(versions.values()) == ["1", "1", "1", "2"]
 
 
 def test_a_dead_process_refuses_and_a_dead_host_is_silent(rig: Any, stack: Any) -> None:

@@ -150,6 +150,19 @@ def test_a_service_that_does_not_start_is_reported_with_its_words(emulator: Star
     assert "the settings file is missing" in failed[0].log_tail
 
 
+def test_a_data_plane_that_dies_is_started_again_and_finds_the_targets_healthy(emulator: Start) -> None:
+    running = emulator()
+    stack = web_stack.WebStack(running.client, desired=1)
+    until(lambda: len(stack.healthy()) == 1)
+    before = read(running)
+    os.kill(before.pids[2], signal.SIGKILL)
+    until(lambda: not read(running).ready)
+    until(lambda: read(running).ready)
+    until(lambda: len(stack.healthy()) == 1)
+    assert read(running).pids[2] != before.pids[2]
+    assert running.end() == 0
+
+
 def test_two_emulators_run_beside_each_other_on_different_loopback_blocks(emulator: Start) -> None:
     first, second = emulator(), emulator()
     assert first.status.dns.address != second.status.dns.address

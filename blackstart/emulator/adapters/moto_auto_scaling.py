@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from blackstart.emulator.adapters import moto_backends
 from blackstart.emulator.adapters.patches import Patches
-from blackstart.emulator.controllers.auto_scaling import Activity, LaunchError, StoredMember
+from blackstart.emulator.controllers.activity_log import Activity
+from blackstart.emulator.controllers.auto_scaling import LaunchError, StoredMember
 from blackstart.emulator.decisions.capacity import GroupSnapshot, Lifecycle
 
 GROUP_TAG = "aws:autoscaling:groupName"
@@ -164,7 +165,7 @@ class MotoGroups:
 
     def install(self, patches: Patches, controller: Groups, now_s: Callable[[], float]) -> None:
         """Hand moto's groups to the controller."""
-        from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
+        from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState
         from moto.autoscaling.responses import AutoScalingResponse
 
         patches.replace(FakeAutoScalingGroup, "set_desired_capacity", lambda _: _store_desired)
@@ -174,6 +175,7 @@ class MotoGroups:
         patches.replace(AutoScalingBackend, "delete_auto_scaling_group", lambda _: _deleting(controller, now_s))
         patches.replace(AutoScalingResponse, "set_instance_health", lambda _: self._health_setting(controller, now_s))
         patches.replace(AutoScalingResponse, "describe_scaling_activities", lambda _: _describing(controller))
+        patches.replace(InstanceState, "launch_template", _true_version)
         for action in ("create_auto_scaling_group", "update_auto_scaling_group"):
             patches.replace(AutoScalingResponse, action, _keeping_what_moto_drops)
 
@@ -222,6 +224,17 @@ def _template(group: Any) -> tuple[dict[str, Any] | None, int]:
         return None, 1
     version = group.ec2_launch_template.get_version(group.launch_template_version).number
     return {"LaunchTemplateId": group.ec2_launch_template.id, "Version": str(version)}, int(version)
+
+
+def _true_version(original: Any) -> property:
+    """A member shows the template version that it was launched from; moto shows the template's default version."""
+
+    def launch_template(state: Any) -> dict[str, Any] | None:
+        shown = original.fget(state)
+        version = getattr(state, "blackstart_template_version", None)
+        return {**shown, "Version": str(version)} if shown and version else shown
+
+    return property(launch_template)
 
 
 def _target_group(arn: str) -> Any | None:

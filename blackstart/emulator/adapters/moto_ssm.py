@@ -77,7 +77,9 @@ def _sending(original: Callable[..., Any], commands: Commands, now_s: Callable[[
 def _invalid_instance(unknown: list[str]) -> Exception:
     from moto.ssm.exceptions import SSMException
 
-    error: Exception = SSMException("InvalidInstanceId", f"Instances [{', '.join(unknown)}] not in a valid state for account")
+    error: Exception = SSMException(
+        "InvalidInstanceId", f"Instances [{', '.join(unknown)}] not in a valid state for account"
+    )
     return error
 
 

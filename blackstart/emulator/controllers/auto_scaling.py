@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from blackstart.domain.target_health import TargetState
+from blackstart.emulator.controllers.activity_log import Activity, ActivityLog, moment
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.decisions import activity as words
 from blackstart.emulator.decisions.activity import ActivityStatus, CapacityChange
@@ -65,27 +65,6 @@ class StoredMember:
 
 
 @dataclass
-class Activity:
-    """One entry of the log, with the names that describe_scaling_activities serves."""
-
-    activity_id: str
-    auto_scaling_group_name: str
-    auto_scaling_group_arn: str
-    description: str
-    cause: str
-    start_time: datetime
-    details: str
-    status_code: str
-    progress: int
-    end_time: datetime | None = None
-    status_message: str | None = None
-
-    def finish(self, status: ActivityStatus, now_s: float, message: str | None = None) -> None:
-        self.status_code, self.progress, self.end_time = status.value, 100, _datetime(now_s)
-        self.status_message = message
-
-
-@dataclass
 class Member:
     """What the controller remembers of an instance of a group."""
 
@@ -129,9 +108,8 @@ class AutoScalingController:
         self._parameters = parameters
         self._facts = facts
         self._health = health
-        self._new_id = new_id
+        self._log = ActivityLog(new_id)
         self._memories: dict[str, GroupMemory] = {}
-        self._activities: dict[str, list[Activity]] = {}
 
     def tick(self, now_s: float) -> None:
         groups = list(self._store.groups())
@@ -142,11 +120,7 @@ class AutoScalingController:
 
     def activities(self, name: str | None, ids: Iterable[str] = ()) -> list[Activity]:
         """The log, newest first, of one group or of all."""
-        wanted = set(ids)
-        chosen = [a for group, log in self._activities.items() if name in (None, group) for a in log]
-        return sorted(
-            (a for a in chosen if not wanted or a.activity_id in wanted), key=lambda a: a.start_time, reverse=True
-        )
+        return self._log.find(name, ids)
 
     def in_grace(self, instance_id: str, grace_period_s: float, now_s: float) -> bool:
         """Whether an instance in service is still inside the grace period."""
@@ -158,7 +132,7 @@ class AutoScalingController:
         """TerminateInstanceInAutoScalingGroup: begin at once, with the activity that the caller is shown."""
         memory = self._memories.setdefault(group.arn, GroupMemory())
         member = memory.members.setdefault(instance_id, Member(launched_s=now_s))
-        cause = words.user_termination_cause(instance_id, _at(now_s))
+        cause = words.user_termination_cause(instance_id, moment(now_s))
         return self._begin_termination(group, member, instance_id, cause, now_s)
 
     def deleted(self, group: Any, now_s: float) -> None:
@@ -203,7 +177,7 @@ class AutoScalingController:
             request=request if memory.known else words.CREATED,
             before=memory.desired,
             after=settings.desired,
-            at=_at(now_s),
+            at=moment(now_s),
         )
         memory.desired, memory.limits, memory.known = settings.desired, limits, True
 
@@ -302,7 +276,7 @@ class AutoScalingController:
         return settings.model_copy(update={"members": tuple(members)})
 
     def _launch(self, group: Any, settings: GroupSnapshot, memory: GroupMemory, launch: Launch, now_s: float) -> None:
-        at, before = _at(now_s), self._live(memory)
+        at, before = moment(now_s), self._live(memory)
         if launch.why is Why.REPLACES_UNHEALTHY:
             cause = words.replacement_cause(at)
         else:
@@ -314,10 +288,14 @@ class AutoScalingController:
             instance_id, subnet = self._store.launch(group, zone)
         except LaunchError as error:
             memory.retry_launch_s = now_s + self._parameters.group_health_period_s
-            failed = self._log(group, words.launch_failed_description(str(error)), cause, zone, "", now_s)
+            failed = self._log.begin(
+                group.name, group.arn, words.launch_failed_description(str(error)), cause, zone, "", now_s
+            )
             failed.finish(ActivityStatus.FAILED, now_s, str(error))
             return
-        activity = self._log(group, words.launch_description(instance_id), cause, zone, subnet, now_s)
+        activity = self._log.begin(
+            group.name, group.arn, words.launch_description(instance_id), cause, zone, subnet, now_s
+        )
         activity.status_code, activity.progress = ActivityStatus.PRE_IN_SERVICE.value, 30
         memory.members[instance_id] = Member(
             launched_s=now_s,
@@ -331,10 +309,10 @@ class AutoScalingController:
         instance_id = termination.instance_id
         member = memory.members[instance_id]
         if termination.why is Why.UNHEALTHY and member.unhealthy is not None:
-            cause = words.unhealthy_cause(member.unhealthy, _at(now_s))
+            cause = words.unhealthy_cause(member.unhealthy, moment(now_s))
         else:
             before = memory.change.before if memory.change else self._live(memory)
-            cause = words.scale_in_cause(memory.change, _at(now_s), before, settings.desired, instance_id)
+            cause = words.scale_in_cause(memory.change, moment(now_s), before, settings.desired, instance_id)
         self._begin_termination(group, member, instance_id, cause, now_s)
 
     def _begin_termination(self, group: Any, member: Member, instance_id: str, cause: str, now_s: float) -> Activity:
@@ -344,7 +322,9 @@ class AutoScalingController:
         if member.launching is not None and member.launching.end_time is None:
             member.launching.finish(ActivityStatus.CANCELLED, now_s)
         zone = fact.zone if fact else ""
-        activity = self._log(group, words.terminate_description(instance_id), cause, zone, "", now_s)
+        activity = self._log.begin(
+            group.name, group.arn, words.terminate_description(instance_id), cause, zone, "", now_s
+        )
         member.terminating = activity
         member.terminate_at_s = now_s + (delay_s if running else 0.0)
         if running and delay_s > 0:
@@ -355,22 +335,6 @@ class AutoScalingController:
     def _live(self, memory: GroupMemory) -> int:
         return sum(member.terminating is None for member in memory.members.values())
 
-    def _log(self, group: Any, description: str, cause: str, zone: str, subnet: str, now_s: float) -> Activity:
-        details = f'{{"Subnet ID":"{subnet}","Availability Zone":"{zone}"}}'
-        activity = Activity(
-            activity_id=self._new_id(),
-            auto_scaling_group_name=group.name,
-            auto_scaling_group_arn=group.arn,
-            description=description,
-            cause=cause,
-            start_time=_datetime(now_s),
-            details=details,
-            status_code=ActivityStatus.IN_PROGRESS.value,
-            progress=0,
-        )
-        self._activities.setdefault(group.name, []).append(activity)
-        return activity
-
     def _write(self, group: Any, memory: GroupMemory) -> None:
         for stored in self._store.members(group):
             member = memory.members.get(stored.instance_id)
@@ -380,11 +344,3 @@ class AutoScalingController:
             health = "Unhealthy" if member.unhealthy else "Healthy"
             if (lifecycle, health) != (stored.lifecycle, stored.health):
                 self._store.write(group, stored.instance_id, lifecycle, health)
-
-
-def _datetime(time_s: float) -> datetime:
-    return datetime.fromtimestamp(time_s, UTC).replace(tzinfo=None)
-
-
-def _at(time_s: float) -> str:
-    return _datetime(time_s).strftime("%Y-%m-%dT%H:%M:%SZ")
