@@ -79,7 +79,13 @@ def test_a_group_without_a_zone_is_an_error() -> None:
 
 def test_an_instance_that_is_not_running_is_unhealthy_at_once_even_inside_the_grace_period() -> None:
     snapshot = group(member(0, ec2_state="shutting-down", in_service_s=99.0), member(1), grace_period_s=300)
-    assert [mark.instance_id for mark in mark_not_running(snapshot)] == ["i-0"]
+    assert [mark.instance_id for mark in mark_not_running(snapshot, 0.0, 100.0)] == ["i-0"]
+
+
+def test_a_group_sees_a_state_change_after_its_delay() -> None:
+    snapshot = group(member(0, ec2_state="terminated", not_running_s=100.0), member(1))
+    assert mark_not_running(snapshot, 5.0, 104.9) == ()
+    assert len(mark_not_running(snapshot, 5.0, 105.0)) == 1
 
 
 def test_an_elb_failure_counts_only_after_the_grace_period() -> None:
@@ -107,7 +113,7 @@ def test_a_suspended_health_check_marks_nobody() -> None:
         elb_checks=True,
         suspended=frozenset({"HealthCheck"}),
     )
-    assert mark_not_running(snapshot) == ()
+    assert mark_not_running(snapshot, 0.0, 100.0) == ()
     assert mark_elb_unhealthy(snapshot, 1000) == ()
 
 

@@ -72,6 +72,7 @@ class Member:
     register: bool = True
     in_service_s: float | None = None
     unhealthy: Unhealthy | None = None
+    not_running_s: float | None = None
     terminate_at_s: float | None = None
     ec2_told: bool = False
     registered: set[str] = field(default_factory=set)
@@ -153,7 +154,7 @@ class AutoScalingController:
         self._follow_members(group, memory, now_s)
         self._advance_members(group, settings, memory, now_s)
         snapshot = self._full_snapshot(group, settings, memory)
-        marks = mark_not_running(snapshot)
+        marks = mark_not_running(snapshot, self._parameters.group_state_delay_s, now_s)
         if now_s >= memory.next_check_s:
             memory.next_check_s = now_s + self._parameters.group_health_period_s
             marks += mark_elb_unhealthy(snapshot, now_s)
@@ -202,6 +203,10 @@ class AutoScalingController:
             member = memory.members[stored.instance_id]
             fact = self._facts().get(stored.instance_id)
             state = fact.state if fact else InstanceState.TERMINATED
+            if state in (InstanceState.PENDING, InstanceState.RUNNING):
+                member.not_running_s = None
+            elif member.not_running_s is None:
+                member.not_running_s = now_s
             if member.terminating is not None:
                 self._advance_termination(group, stored.instance_id, member, state, now_s)
             elif stored.lifecycle == Lifecycle.PENDING and state is InstanceState.RUNNING:
@@ -265,6 +270,7 @@ class AutoScalingController:
                     zone=stored.zone,
                     lifecycle=Lifecycle.TERMINATING if member.terminating else Lifecycle(stored.lifecycle),
                     ec2_state=(fact.state if fact else InstanceState.TERMINATED).value,
+                    not_running_s=member.not_running_s or 0.0,
                     launched_s=member.launched_s,
                     in_service_s=member.in_service_s,
                     elb_unhealthy=TargetState.UNHEALTHY in states,

@@ -54,13 +54,15 @@ class Why(StrEnum):
 class MemberSnapshot(Model):
     """One instance of the group. in_service_s: when it came into service. elb_unhealthy: a load balancer says so.
 
-    unhealthy: the mark it carries already. template_version: of the launch template it was launched from.
+    unhealthy: the mark it carries already. not_running_s: when it was first seen not running. template_version: of the
+    launch template it was launched from.
     """
 
     instance_id: str
     zone: str
     lifecycle: Lifecycle
     ec2_state: str
+    not_running_s: float = 0.0
     launched_s: float = 0.0
     in_service_s: float | None = None
     elb_unhealthy: bool = False
@@ -103,8 +105,11 @@ class CapacityDecision(Model):
     launch: tuple[Launch, ...] = ()
 
 
-def mark_not_running(group: GroupSnapshot) -> tuple[Mark, ...]:
-    """Members whose instance is not running: unhealthy at once, even inside the grace period."""
+def mark_not_running(group: GroupSnapshot, state_delay_s: float, now_s: float) -> tuple[Mark, ...]:
+    """Members whose instance is not running: unhealthy at once, even inside the grace period.
+
+    state_delay_s: how long after the change the group sees it; AWS publishes no figure.
+    """
     if Process.HEALTH_CHECK in group.suspended:
         return ()
     return tuple(
@@ -113,6 +118,7 @@ def mark_not_running(group: GroupSnapshot) -> tuple[Mark, ...]:
         if member.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_SERVICE)
         and member.unhealthy is not Unhealthy.NOT_RUNNING
         and member.ec2_state not in LIVE_STATES
+        and now_s >= member.not_running_s + state_delay_s
     )
 
 
