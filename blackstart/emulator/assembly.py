@@ -119,6 +119,7 @@ def assemble(
         facts=lambda: ec2.facts,
         node_address=addresses.node,
         publish=publish,
+        deregisters_itself=lambda instance_id: scaling.is_member(instance_id),
     )
     scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
     commands = RunCommandController(ec2, frame.post)

@@ -31,12 +31,6 @@ class Parameters(Model):
     group_health_period_s: float = Field(
         default=30.0, ge=5, le=60, description="how often an Auto Scaling group looks at its instances; unpublished"
     )
-    group_state_delay_s: float = Field(
-        default=0.0,
-        ge=0,
-        le=60,
-        description="an instance's state change until its Auto Scaling group acts; the guide says at once, no figure",
-    )
     target_state_delay_s: float = Field(
         default=5.0,
         ge=0,

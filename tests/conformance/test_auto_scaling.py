@@ -84,10 +84,13 @@ def test_an_instance_in_service_is_registered_and_serves_after_its_boot(tier: Ti
     assert environment["ZONE"] in web_stack.ZONES
 
 
-def test_a_terminated_instance_is_replaced_at_once_even_inside_the_grace_period(tier: Tier) -> None:
+def test_a_terminated_instance_is_replaced_at_the_groups_next_look_even_inside_the_grace_period(tier: Tier) -> None:
+    tier.rig.tick()
     tier.rig.run(15)
     victim = terminate_one(tier)
-    tier.rig.tick()
+    tier.rig.run(14)
+    assert states(tier) == Counter({"InService": 3})
+    tier.rig.run(1)
     assert states(tier) == Counter({"InService": 2, "Terminating": 1, "Pending": 1})
     member = next(m for m in tier.stack.group()["Instances"] if m["InstanceId"] == victim)
     assert member["HealthStatus"] == "Unhealthy"
@@ -96,6 +99,28 @@ def test_a_terminated_instance_is_replaced_at_once_even_inside_the_grace_period(
     assert len(tier.stack.healthy()) == 3
     zones = Counter(member["AvailabilityZone"] for member in tier.stack.group()["Instances"])
     assert zones == Counter(web_stack.ZONES)
+
+
+@pytest.mark.parametrize("call", ["stop_instances", "terminate_instances"])
+def test_until_the_group_looks_the_target_of_an_instance_that_is_gone_is_unused(call: str) -> None:
+    tier = Tier(group_health_period_s=60)
+    try:
+        tier.rig.tick()
+        tier.rig.run(65)
+        victim = min(tier.stack.members())
+        getattr(tier.stack.ec2, call)(InstanceIds=[victim])
+        tier.rig.run(4)
+        assert tier.stack.health()[victim] != "unused"
+        tier.rig.run(2)
+        assert tier.stack.health()[victim] == "unused"
+        tier.rig.run(48)
+        assert tier.stack.health()[victim] == "unused"
+        assert states(tier) == Counter({"InService": 3})
+        tier.rig.run(1)
+        assert tier.stack.health()[victim] == "draining"
+        assert states(tier) == Counter({"InService": 2, "Pending": 1, "Terminating": 1})
+    finally:
+        tier.rig.close()
 
 
 def test_a_stopped_instance_is_replaced_too(tier: Tier) -> None:
@@ -241,7 +266,7 @@ def test_the_activity_log_uses_the_words_of_aws(tier: Tier) -> None:
     assert launched["Progress"] == 100
     assert (launched["EndTime"] - launched["StartTime"]).total_seconds() == pytest.approx(10, abs=1.5)
     victim = terminate_one(tier)
-    tier.rig.tick()
+    tier.rig.run(1)
     by_description = {activity["Description"]: activity for activity in tier.stack.activities()}
     terminating = by_description[f"Terminating EC2 instance: {victim}"]
     assert terminating["Cause"].endswith(

@@ -13,6 +13,7 @@ from blackstart.emulator.decisions.capacity import (
     Unhealthy,
     Why,
     decide_capacity,
+    first_look_after,
     mark_elb_unhealthy,
     mark_not_running,
 )
@@ -77,15 +78,14 @@ def test_a_group_without_a_zone_is_an_error() -> None:
         place((), {}, 1)
 
 
-def test_an_instance_that_is_not_running_is_unhealthy_at_once_even_inside_the_grace_period() -> None:
+def test_an_instance_that_is_not_running_is_unhealthy_even_inside_the_grace_period() -> None:
     snapshot = group(member(0, ec2_state="shutting-down", in_service_s=99.0), member(1), grace_period_s=300)
-    assert [mark.instance_id for mark in mark_not_running(snapshot, 0.0, 100.0)] == ["i-0"]
+    assert [mark.instance_id for mark in mark_not_running(snapshot)] == ["i-0"]
 
 
-def test_a_group_sees_a_state_change_after_its_delay() -> None:
-    snapshot = group(member(0, ec2_state="terminated", not_running_s=100.0), member(1))
-    assert mark_not_running(snapshot, 5.0, 104.9) == ()
-    assert len(mark_not_running(snapshot, 5.0, 105.0)) == 1
+@pytest.mark.parametrize(("now_s", "look_s"), [(100.0, 130.0), (129.9, 130.0), (130.0, 160.0), (171.0, 190.0)])
+def test_a_group_looks_at_its_instances_whole_periods_after_its_creation(now_s: float, look_s: float) -> None:
+    assert first_look_after(100.0, 30.0, now_s) == look_s
 
 
 def test_an_elb_failure_counts_only_after_the_grace_period() -> None:
@@ -113,7 +113,7 @@ def test_a_suspended_health_check_marks_nobody() -> None:
         elb_checks=True,
         suspended=frozenset({"HealthCheck"}),
     )
-    assert mark_not_running(snapshot, 0.0, 100.0) == ()
+    assert mark_not_running(snapshot) == ()
     assert mark_elb_unhealthy(snapshot, 1000) == ()
 
 

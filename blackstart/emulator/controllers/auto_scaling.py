@@ -13,12 +13,14 @@ from blackstart.emulator.decisions.capacity import (
     GroupSnapshot,
     Launch,
     Lifecycle,
+    Mark,
     MemberSnapshot,
     Process,
     Termination,
     Unhealthy,
     Why,
     decide_capacity,
+    first_look_after,
     mark_elb_unhealthy,
     mark_not_running,
 )
@@ -72,7 +74,6 @@ class Member:
     register: bool = True
     in_service_s: float | None = None
     unhealthy: Unhealthy | None = None
-    not_running_s: float | None = None
     terminate_at_s: float | None = None
     ec2_told: bool = False
     registered: set[str] = field(default_factory=set)
@@ -82,12 +83,17 @@ class Member:
 
 @dataclass
 class GroupMemory:
-    """What the controller remembers of a group. `change` explains the next launches and terminations."""
+    """What the controller remembers of a group. `change` explains the next launches and terminations.
+
+    look_s: when it looks at its instances next; whole periods after its creation.
+    """
+
+    created_s: float
+    look_s: float
 
     desired: int = 0
     limits: tuple[int, int] = (0, 0)
     change: CapacityChange | None = None
-    next_check_s: float = 0.0
     retry_launch_s: float = 0.0
     known: bool = False
     members: dict[str, Member] = field(default_factory=dict)
@@ -117,7 +123,7 @@ class AutoScalingController:
         arns = {group.arn for group in groups}
         self._memories = {arn: memory for arn, memory in self._memories.items() if arn in arns}
         for group in groups:
-            self._tick_group(group, self._memories.setdefault(group.arn, GroupMemory()), now_s)
+            self._tick_group(group, self._memory(group, now_s), now_s)
 
     def activities(self, name: str | None, ids: Iterable[str] = ()) -> list[Activity]:
         """The log, newest first, of one group or of all."""
@@ -131,7 +137,7 @@ class AutoScalingController:
 
     def user_terminates(self, group: Any, instance_id: str, now_s: float) -> Activity:
         """TerminateInstanceInAutoScalingGroup: begin at once, with the activity that the caller is shown."""
-        memory = self._memories.setdefault(group.arn, GroupMemory())
+        memory = self._memory(group, now_s)
         member = memory.members.setdefault(instance_id, Member(launched_s=now_s))
         cause = words.user_termination_cause(instance_id, moment(now_s))
         return self._begin_termination(group, member, instance_id, cause, now_s)
@@ -145,6 +151,14 @@ class AutoScalingController:
         self._memories.pop(group.arn, None)
         del now_s
 
+    def is_member(self, instance_id: str) -> bool:
+        """Whether a group has the instance, and so is the one to deregister it."""
+        return self._member(instance_id) is not None
+
+    def _memory(self, group: Any, now_s: float) -> GroupMemory:
+        fresh = GroupMemory(created_s=now_s, look_s=now_s + self._parameters.group_health_period_s)
+        return self._memories.setdefault(group.arn, fresh)
+
     def _member(self, instance_id: str) -> Member | None:
         return next((m.members[instance_id] for m in self._memories.values() if instance_id in m.members), None)
 
@@ -154,10 +168,7 @@ class AutoScalingController:
         self._follow_members(group, memory, now_s)
         self._advance_members(group, settings, memory, now_s)
         snapshot = self._full_snapshot(group, settings, memory)
-        marks = mark_not_running(snapshot, self._parameters.group_state_delay_s, now_s)
-        if now_s >= memory.next_check_s:
-            memory.next_check_s = now_s + self._parameters.group_health_period_s
-            marks += mark_elb_unhealthy(snapshot, now_s)
+        marks = self._look(snapshot, memory, now_s)
         for mark in marks:
             memory.members[mark.instance_id].unhealthy = mark.reason
         decision = decide_capacity(self._full_snapshot(group, settings, memory) if marks else snapshot)
@@ -167,6 +178,13 @@ class AutoScalingController:
             for launch in decision.launch:
                 self._launch(group, settings, memory, launch, now_s)
         self._write(group, memory)
+
+    def _look(self, snapshot: GroupSnapshot, memory: GroupMemory, now_s: float) -> tuple[Mark, ...]:
+        """Whom the group finds unhealthy, when it is time to look."""
+        if now_s < memory.look_s:
+            return ()
+        memory.look_s = first_look_after(memory.created_s, self._parameters.group_health_period_s, now_s)
+        return mark_not_running(snapshot) + mark_elb_unhealthy(snapshot, now_s)
 
     def _note_change(self, group: Any, settings: GroupSnapshot, memory: GroupMemory, now_s: float) -> None:
         limits = self._store.limits(group)
@@ -203,10 +221,6 @@ class AutoScalingController:
             member = memory.members[stored.instance_id]
             fact = self._facts().get(stored.instance_id)
             state = fact.state if fact else InstanceState.TERMINATED
-            if state in (InstanceState.PENDING, InstanceState.RUNNING):
-                member.not_running_s = None
-            elif member.not_running_s is None:
-                member.not_running_s = now_s
             if member.terminating is not None:
                 self._advance_termination(group, stored.instance_id, member, state, now_s)
             elif stored.lifecycle == Lifecycle.PENDING and state is InstanceState.RUNNING:
@@ -270,7 +284,6 @@ class AutoScalingController:
                     zone=stored.zone,
                     lifecycle=Lifecycle.TERMINATING if member.terminating else Lifecycle(stored.lifecycle),
                     ec2_state=(fact.state if fact else InstanceState.TERMINATED).value,
-                    not_running_s=member.not_running_s or 0.0,
                     launched_s=member.launched_s,
                     in_service_s=member.in_service_s,
                     elb_unhealthy=TargetState.UNHEALTHY in states,

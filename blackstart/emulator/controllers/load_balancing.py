@@ -52,7 +52,11 @@ class LoadBalancerStore(Protocol):
 
 
 class LoadBalancingController:
-    """Builds the snapshot and answers what a target's health is. facts: the instances; publish: does no I/O."""
+    """Builds the snapshot and answers what a target's health is.
+
+    facts: the instances; publish: does no I/O; deregisters_itself: whether an instance's Auto Scaling group will take it
+    out of its target groups.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class LoadBalancingController:
         facts: Callable[[], Mapping[str, InstanceFact]],
         node_address: Callable[[str, str], str],
         publish: Callable[[Snapshot], None],
+        deregisters_itself: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._book = book
@@ -72,6 +77,7 @@ class LoadBalancingController:
         self._facts = facts
         self._node_address = node_address
         self._publish = publish
+        self._deregisters_itself = deregisters_itself
         self.snapshot = Snapshot(version=0)
 
     def tick(self, now_s: float) -> None:
@@ -144,7 +150,7 @@ class LoadBalancingController:
         return None
 
     def _drop_terminated(self, groups: tuple[TargetGroupFacts, ...]) -> None:
-        """A terminated instance leaves its target groups when its registration has been seen as unused."""
+        """A terminated instance leaves its target groups, unless its Auto Scaling group has yet to notice."""
         for group in groups:
             for registration in self._book.registrations(group.arn):
                 fact = self._facts().get(registration.target_id)
@@ -152,6 +158,7 @@ class LoadBalancingController:
                     fact is not None
                     and fact.state is InstanceState.TERMINATED
                     and registration.draining_until_s is None
+                    and not self._deregisters_itself(registration.target_id)
                 ):
                     self._book.remove(group.arn, registration.target_id)
 

@@ -4,6 +4,7 @@ Sources: EC2 Auto Scaling user guide, "Health checks for instances in an Auto Sc
 policies", "Suspend and resume processes", "Termination policies".
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -54,15 +55,13 @@ class Why(StrEnum):
 class MemberSnapshot(Model):
     """One instance of the group. in_service_s: when it came into service. elb_unhealthy: a load balancer says so.
 
-    unhealthy: the mark it carries already. not_running_s: when it was first seen not running. template_version: of the
-    launch template it was launched from.
+    unhealthy: the mark it carries already. template_version: of the launch template it was launched from.
     """
 
     instance_id: str
     zone: str
     lifecycle: Lifecycle
     ec2_state: str
-    not_running_s: float = 0.0
     launched_s: float = 0.0
     in_service_s: float | None = None
     elb_unhealthy: bool = False
@@ -105,11 +104,13 @@ class CapacityDecision(Model):
     launch: tuple[Launch, ...] = ()
 
 
-def mark_not_running(group: GroupSnapshot, state_delay_s: float, now_s: float) -> tuple[Mark, ...]:
-    """Members whose instance is not running: unhealthy at once, even inside the grace period.
+def first_look_after(created_s: float, period_s: float, now_s: float) -> float:
+    """When a group looks at its instances next: a whole number of periods after its creation, later than `now_s`."""
+    return created_s + (math.floor((now_s - created_s) / period_s) + 1) * period_s
 
-    state_delay_s: how long after the change the group sees it; AWS publishes no figure.
-    """
+
+def mark_not_running(group: GroupSnapshot) -> tuple[Mark, ...]:
+    """Members whose instance is not running, asked at each look; the grace period does not protect them."""
     if Process.HEALTH_CHECK in group.suspended:
         return ()
     return tuple(
@@ -118,12 +119,11 @@ def mark_not_running(group: GroupSnapshot, state_delay_s: float, now_s: float) -
         if member.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_SERVICE)
         and member.unhealthy is not Unhealthy.NOT_RUNNING
         and member.ec2_state not in LIVE_STATES
-        and now_s >= member.not_running_s + state_delay_s
     )
 
 
 def mark_elb_unhealthy(group: GroupSnapshot, now_s: float) -> tuple[Mark, ...]:
-    """Members that a load balancer finds unhealthy once their grace period is over; asked at each periodic check.
+    """Members that a load balancer finds unhealthy once their grace period is over; asked at each look.
 
     When every instance in service is found unhealthy, one is marked at a time, so that the group is not killed whole.
     Differs from AWS: how AWS throttles is not published.
