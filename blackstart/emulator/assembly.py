@@ -119,10 +119,10 @@ def assemble(
         facts=lambda: ec2.facts,
         node_address=addresses.node,
         publish=publish,
-        deregisters_itself=lambda instance_id: scaling.is_member(instance_id),
+        deregisters_itself=lambda instance_id: groups.group_of(instance_id) is not None,
     )
     scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
-    commands = RunCommandController(ec2, frame.post)
+    commands = RunCommandController(ec2, frame.post, instances.units)
     alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
     instances.install(patches, ec2, frame.now_s)
     balancers.install(patches, book, balancing, frame.now_s)

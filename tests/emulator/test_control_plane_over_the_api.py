@@ -1,5 +1,6 @@
 """EC2, target registration, SSM and the validators, asked through boto3 on moto in this process with a manual clock."""
 
+import base64
 import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -227,6 +228,51 @@ def test_anything_but_service_control_fails_and_says_why(rig: Any, stack: Any) -
     assert answer["Status"] == "Failed"
     assert "runs no shell" in answer["StandardErrorContent"]
     assert rig.services.signals == []
+
+
+def instance_with_units(rig: Any, stack: Any, through_template: bool) -> str:
+    """An instance whose user data installs web.service."""
+    user_data = "cat > /etc/systemd/system/web.service\nsystemctl enable --now web.service\n"
+    image = rig.client("ssm").get_parameter(Name=web_stack.IMAGE_PARAMETER)["Parameter"]["Value"]
+    launch: dict[str, Any] = {"MinCount": 1, "MaxCount": 1, "SubnetId": stack.subnets[0]}
+    if through_template:
+        encoded = base64.b64encode(user_data.encode()).decode()
+        data = {"ImageId": image, "InstanceType": "t3.micro", "UserData": encoded}
+        stack.ec2.create_launch_template(LaunchTemplateName="units", LaunchTemplateData=data)
+        launch["LaunchTemplate"] = {"LaunchTemplateName": "units"}
+    else:
+        launch |= {"ImageId": image, "InstanceType": "t3.micro", "UserData": user_data}
+    instance_id: str = stack.ec2.run_instances(**launch)["Instances"][0]["InstanceId"]
+    rig.run(30)
+    return instance_id
+
+
+@pytest.mark.parametrize("through_template", [False, True])
+def test_systemctl_knows_the_units_that_the_user_data_names_and_no_other(
+    rig: Any, stack: Any, through_template: bool
+) -> None:
+    instance_id = instance_with_units(rig, stack, through_template)
+    for verb in ("kill", "stop", "start", "restart", "is-active"):
+        ssm, command = send(rig, f"systemctl {verb} no-such-unit", InstanceIds=[instance_id])
+        answer = ssm.get_command_invocation(CommandId=command, InstanceId=instance_id)
+        assert (answer["Status"], answer["ResponseCode"]) == ("Failed", 5)
+        assert answer["StandardErrorContent"] == "Unit no-such-unit.service not loaded."
+    assert rig.services.signals == []
+    ssm, command = send(rig, "systemctl stop web.service", InstanceIds=[instance_id])
+    rig.tick()
+    assert ssm.get_command_invocation(CommandId=command, InstanceId=instance_id)["Status"] == "Success"
+
+
+def test_is_active_tells_whether_the_service_runs(rig: Any, stack: Any) -> None:
+    asked = min(stack.members())
+    rig.controllers.ec2.on_host_event({"key": asked, "event": "started", "pid": 1})
+    ssm, command = send(rig, "systemctl is-active web", InstanceIds=[asked])
+    answer = ssm.get_command_invocation(CommandId=command, InstanceId=asked)
+    assert (answer["Status"], answer["StandardOutputContent"]) == ("Success", "active\n")
+    rig.controllers.ec2.on_host_event({"key": asked, "event": "exited", "exit_code": -9, "log_tail": "", "asked": True})
+    ssm, command = send(rig, "systemctl is-active web", InstanceIds=[asked])
+    answer = ssm.get_command_invocation(CommandId=command, InstanceId=asked)
+    assert (answer["ResponseCode"], answer["StandardOutputContent"]) == (3, "inactive\n")
 
 
 def test_a_command_to_an_instance_that_is_not_running_is_undeliverable(rig: Any, stack: Any) -> None:

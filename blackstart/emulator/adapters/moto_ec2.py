@@ -18,6 +18,7 @@ from blackstart.emulator.decisions.instance_lifecycle import (
     InstanceState,
     Request,
 )
+from blackstart.emulator.decisions.run_command import units_named_in
 
 
 class Lifecycle(Protocol):
@@ -50,6 +51,11 @@ class MotoInstances:
             if found is not None:
                 return found
         return None
+
+    def units(self, instance_id: str) -> frozenset[str]:
+        """The service units that an instance's user data names, its launch template's included."""
+        instance = self.find(instance_id)
+        return units_named_in(_decoded(instance.user_data)) if instance is not None else frozenset()
 
     def write(self, instance_id: str, state: InstanceState) -> None:
         """Show a state in describe_instances; moto's own side effects (addresses, volumes) happen at the end states."""
@@ -149,6 +155,17 @@ def _apply_template(backend: Any, instance: Any, reference: dict[str, Any]) -> N
             iam_instance_profile_name=profile.get("Name"),
             iam_instance_profile_arn=profile.get("Arn"),
         )
+
+
+def _decoded(user_data: Any) -> str:
+    """moto's encoded user data as text; "" for what is not text (a compressed archive, for one)."""
+    from moto.core.types import Base64EncodedString
+
+    try:
+        encoded = Base64EncodedString(user_data) if isinstance(user_data, str) else user_data
+        return str(encoded.decode()) if encoded is not None else ""
+    except ValueError:
+        return ""
 
 
 def subnet_zone(backend: Any, subnet_id: str) -> str:

@@ -124,7 +124,7 @@ def _get_invocation(response: Any) -> Any:
             "ExecutionEndDateTime": _text(invocation.ended_s),
             "Status": invocation.shown_status,
             "StatusDetails": invocation.status.value,
-            "StandardOutputContent": "",
+            "StandardOutputContent": invocation.stdout,
             "StandardErrorContent": invocation.stderr,
         }
     )
@@ -155,7 +155,7 @@ def _listed(command: Any, invocation: Invocation) -> dict[str, Any]:
         "Status": invocation.shown_status,
         "StatusDetails": invocation.status.value,
         "ResponseCode": invocation.response_code,
-        "Output": invocation.stderr,
+        "Output": invocation.stdout + invocation.stderr,
     }
     return {
         "CommandId": command.command_id,

@@ -151,10 +151,6 @@ class AutoScalingController:
         self._memories.pop(group.arn, None)
         del now_s
 
-    def is_member(self, instance_id: str) -> bool:
-        """Whether a group has the instance, and so is the one to deregister it."""
-        return self._member(instance_id) is not None
-
     def _memory(self, group: Any, now_s: float) -> GroupMemory:
         fresh = GroupMemory(created_s=now_s, look_s=now_s + self._parameters.group_health_period_s)
         return self._memories.setdefault(group.arn, fresh)

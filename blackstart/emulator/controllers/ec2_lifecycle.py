@@ -178,6 +178,10 @@ class Ec2LifecycleController:
         patience_real_s = STOP_TIMEOUT_S / self._settings.speed
         self._queue(lambda: self._host.signal(instance_id, 15, "all", done, patience_real_s))
 
+    def serves(self, instance_id: str) -> bool:
+        """Whether the instance's service runs, as far as its main process tells."""
+        return instance_id in self.pids
+
     def _end_service(self, instance_id: str) -> None:
         if instance_id in self._with_service:
             self._with_service.discard(instance_id)

@@ -54,8 +54,8 @@ class LoadBalancerStore(Protocol):
 class LoadBalancingController:
     """Builds the snapshot and answers what a target's health is.
 
-    facts: the instances; publish: does no I/O; deregisters_itself: whether an instance's Auto Scaling group will take it
-    out of its target groups.
+    facts: the instances; publish: does no I/O; deregisters_itself: whether an instance has an Auto Scaling group, which
+    takes it out of its target groups.
     """
 
     def __init__(

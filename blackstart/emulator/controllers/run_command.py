@@ -11,6 +11,8 @@ from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.run_command import RefusedError, ServiceCommand, Verb, parse
 
 DOCUMENT = "AWS-RunShellScript"
+UNIT_INACTIVE = 3
+UNIT_NOT_LOADED = 5
 
 
 class InvocationStatus(StrEnum):
@@ -28,6 +30,7 @@ class Invocation:
     instance_id: str
     status: InvocationStatus = InvocationStatus.IN_PROGRESS
     response_code: int = -1
+    stdout: str = ""
     stderr: str = ""
     started_s: float | None = None
     ended_s: float | None = None
@@ -65,14 +68,25 @@ class Services(Protocol):
     def signal_service(self, instance_id: str, number: int, whom: str, done: Done) -> None: ...
     def stop_service(self, instance_id: str, done: Done) -> None: ...
     def start_service(self, instance_id: str) -> None: ...
+    def serves(self, instance_id: str) -> bool: ...
 
 
 class RunCommandController:
-    """Carries commands out. post: hands a report to the next tick, which gets the virtual time."""
+    """Carries commands out.
 
-    def __init__(self, services: Services, post: Callable[[Callable[[float], None]], None]) -> None:
+    post: hands a report to the next tick, which gets the virtual time. units: the service units that an instance's user
+    data names, none when it names none.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        post: Callable[[Callable[[float], None]], None],
+        units: Callable[[str], frozenset[str]],
+    ) -> None:
         self._services = services
         self._post = post
+        self._units = units
 
     def tick(self, now_s: float) -> None:
         """Nothing is due by time; results arrive as reports."""
@@ -109,14 +123,29 @@ class RunCommandController:
             invocation.end(InvocationStatus.SUCCESS, 0, "", now_s)
             return
         command, *left = commands
+        units = self._units(invocation.instance_id)
+        if command.unit is not None and units and command.unit not in units:
+            problem = f"Unit {command.unit} not loaded."
+            invocation.end(InvocationStatus.FAILED, UNIT_NOT_LOADED, problem, now_s)
+            return
         done = self._then(invocation, command, left)
         if command.verb is Verb.KILL:
             self._services.signal_service(invocation.instance_id, command.signal, command.whom, done)
         elif command.verb is Verb.STOP:
             self._services.stop_service(invocation.instance_id, done)
+        elif command.verb is Verb.IS_ACTIVE:
+            self._answer_whether_active(invocation, left, now_s)
         else:
             self._services.start_service(invocation.instance_id)
             self._next(invocation, left, now_s)
+
+    def _answer_whether_active(self, invocation: Invocation, left: list[ServiceCommand], now_s: float) -> None:
+        active = self._services.serves(invocation.instance_id)
+        invocation.stdout += "active\n" if active else "inactive\n"
+        if active:
+            self._next(invocation, left, now_s)
+        else:
+            invocation.end(InvocationStatus.FAILED, UNIT_INACTIVE, "", now_s)
 
     def _then(self, invocation: Invocation, command: ServiceCommand, left: list[ServiceCommand]) -> Done:
         def continue_at(matched: int, now_s: float) -> None:

@@ -1,12 +1,14 @@
 """The commands of AWS-RunShellScript that the emulator carries out on an instance's service. Never a shell.
 
-    systemctl kill|stop|start|restart [-s SIG | --signal=SIG] [--kill-whom=all|main] UNIT
+    systemctl kill|stop|start|restart|is-active [-s SIG | --signal=SIG] [--kill-whom=all|main] UNIT
     pkill [-SIG | --signal SIG] [-f] PATTERN
 
-The instance has one service: any one unit name and any pattern mean it. Comments, empty lines, a leading `sudo` and
+The instance has one service. The units that its user data names mean it, any one unit when the user data names none,
+and any pattern. Comments, empty lines, a leading `sudo` and
 `set -e...` are let through; everything else is refused, and the invocation fails with the reason on stderr.
 """
 
+import re
 import shlex
 from enum import StrEnum
 
@@ -26,6 +28,7 @@ SIGNALS = {
     "CONT": 18,
     "STOP": 19,
 }
+SERVICE_UNIT = re.compile(r"([A-Za-z0-9@_:.\\-]+)\.service\b")
 SHELL_CHARACTERS = set("|&;<>`$(){}*?~")
 
 
@@ -34,12 +37,17 @@ class Verb(StrEnum):
     STOP = "stop"
     START = "start"
     RESTART = "restart"
+    IS_ACTIVE = "is-active"
 
 
 class ServiceCommand(Model):
-    """One thing to do to the service. must_match: fail (exit 1) when no process was reached, as pkill does."""
+    """One thing to do to the service. must_match: fail (exit 1) when no process was reached, as pkill does.
+
+    unit: the service unit as systemd names it, None when no unit was named.
+    """
 
     verb: Verb
+    unit: str | None = None
     signal: int = SIGNALS["TERM"]
     whom: str = "all"
     must_match: bool = False
@@ -47,6 +55,11 @@ class ServiceCommand(Model):
 
 class RefusedError(ValueError):
     """A command that the emulator does not carry out."""
+
+
+def units_named_in(user_data: str) -> frozenset[str]:
+    """The service units that an instance's user data names, with their suffix: the units that it has."""
+    return frozenset(f"{name}.service" for name in SERVICE_UNIT.findall(user_data))
 
 
 def parse(lines: tuple[str, ...]) -> tuple[ServiceCommand, ...]:
@@ -62,7 +75,8 @@ def parse(lines: tuple[str, ...]) -> tuple[ServiceCommand, ...]:
 
 def _command(text: str) -> ServiceCommand:
     refused = RefusedError(
-        f"{text!r}: the emulator runs no shell; it understands systemctl kill|stop|start|restart UNIT and pkill PATTERN"
+        f"{text!r}: the emulator runs no shell; it understands systemctl kill|stop|start|restart|is-active UNIT "
+        "and pkill PATTERN"
     )
     if SHELL_CHARACTERS & set(text):
         raise refused
@@ -96,7 +110,8 @@ def _systemctl(verb: Verb, words: list[str], refused: RefusedError) -> ServiceCo
             units.append(word)
     if len(units) != 1:
         raise refused
-    return ServiceCommand(verb=verb, signal=number, whom=whom)
+    unit = units[0] if units[0].endswith(".service") else f"{units[0]}.service"
+    return ServiceCommand(verb=verb, unit=unit, signal=number, whom=whom)
 
 
 def _pkill(words: list[str], refused: RefusedError) -> ServiceCommand:
