@@ -14,7 +14,8 @@ rehearse: $(VENV)/run.stamp  ## rehearse an experiment offline (EXPERIMENT=chaos
 	$(BIN)/blackstart rehearse $(EXPERIMENT)
 
 test: check  ## every check and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 check: $(VENV)/dev.stamp  ## format, lint, types, dependency rule
 	$(BIN)/ruff format --check .

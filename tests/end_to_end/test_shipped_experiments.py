@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("experiment", "alarms"),
     [

@@ -18,6 +18,7 @@ def broken_availability(run) -> list[dict]:
     return [f for f in deviated if f.get("slo") == "availability" and f["phase"] == "fault"]
 
 
+@pytest.mark.alone
 def test_a_load_balancer_that_gives_up_too_late_deviates_and_says_by_how_much(rehearse, variant):
     """Ten failed checks at 30 s: a crashed instance keeps its sixth of the traffic for up to 300 s."""
     experiment = variant("crash-service", (60, 240, 100))
@@ -32,6 +33,7 @@ def test_a_load_balancer_that_gives_up_too_late_deviates_and_says_by_how_much(re
     run.assert_nothing_is_left()
 
 
+@pytest.mark.alone
 def test_one_instance_instead_of_six_deviates(rehearse, variant):
     def one_instance(document: dict) -> None:
         document["steady_state_hypothesis"]["probes"][0]["at_least"] = 1
