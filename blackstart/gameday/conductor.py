@@ -14,7 +14,7 @@ from pathlib import Path
 from blackstart.aws_clients import AwsClients
 from blackstart.domain.clock import Anchor
 from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus
-from blackstart.domain.errors import EmulatorError
+from blackstart.domain.errors import EmulatorError, GuardError
 from blackstart.domain.experiment import (
     AlarmStop,
     Experiment,
@@ -29,6 +29,7 @@ from blackstart.domain.journal import (
     PhaseEnded,
     PhaseStarted,
     PlanMade,
+    PlannedAction,
     RunPhase,
     StackObserved,
     StopRequested,
@@ -62,11 +63,12 @@ class LoadLost(Exception):  # noqa: N818
 class Place:
     """Where a run happens. make_clients: new guarded clients (one set a thread). served_port: from a listener's port.
 
-    status: asks the emulator; None on AWS.
+    since_s: what alarms and scaling groups did before is none of this run's. status: asks the emulator; None on AWS.
     """
 
     make_clients: Callable[[], AwsClients]
     anchor: Anchor
+    since_s: float
     served_port: Callable[[int], int]
     dns: DnsAddress | None = None
     status: Callable[[], EmulatorStatus] | None = None
@@ -131,7 +133,7 @@ class Conductor:
     def _settle(self) -> tuple[Stack, PlanMade]:
         with self._phase(RunPhase.SETTLE):
             stack = describe_stack(self._clients, self._experiment.stack)
-            reader = StackReader(self._place.make_clients(), stack)
+            reader = StackReader(self._place.make_clients(), stack, self._place.since_s)
             self._observer = Observer(reader, stack, self._journal, self._place.anchor)
             self._observer.start()
             limit_real_s = self._place.anchor.real_s(SETTLE_LIMIT_S)
@@ -244,8 +246,16 @@ class Conductor:
             )
             for action in sorted(plan.actions, key=lambda planned: planned.after_s):
                 self._wait_s(began_s + action.after_s - self._now_s())
-                self._injector.inject(action)
+                self._inject(action)
             self._wait_s(began_s + length_s - self._now_s())
+
+    def _inject(self, action: PlannedAction) -> None:
+        """The guard looks again at the stack of this moment; one that got weaker since the plan is not hit."""
+        assert self._injector is not None
+        try:
+            self._injector.inject(action)
+        except GuardError as refusal:
+            self._not_met(f"{action.action} was not done: {refusal.message}")
 
     def _finish(self) -> None:
         """Stop the load, put everything back, take the last look; none of it can be cut short by a signal."""

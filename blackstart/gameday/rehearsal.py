@@ -117,7 +117,7 @@ def _run(
         with _phase(RunPhase.START, journal, progress), interruption.interruptible():
             status = _emulator(experiment, options, folder, stack)
         journal.keep_time_by(status.anchor)
-        journal.append(ClockRead(anchor=status.anchor))
+        began = journal.append(ClockRead(anchor=status.anchor))
         progress.say(f"emulator at {status.endpoint}, DNS at {status.dns.address}:{status.dns.port}")
         if options.endpoint is None:
             with _phase(RunPhase.DEPLOY, journal, progress), interruption.interruptible():
@@ -125,6 +125,7 @@ def _run(
         place = Place(
             make_clients=partial(AwsClients, options.region, status.endpoint),
             anchor=status.anchor,
+            since_s=began.time_s,
             served_port=served_port,
             dns=status.dns,
             status=partial(read_status, status.endpoint),
