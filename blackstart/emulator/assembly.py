@@ -102,6 +102,11 @@ def assemble(
 
     instances, balancers, groups = MotoInstances(), MotoLoadBalancers(parameters), MotoGroups()
     registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
+
+    def publish_and_count(snapshot: Snapshot) -> None:
+        publish(snapshot)
+        metrics.on_snapshot(snapshot)
+
     ec2 = Ec2LifecycleController(
         instances,
         host,
@@ -118,10 +123,11 @@ def assemble(
         parameters,
         facts=lambda: ec2.facts,
         node_address=addresses.node,
-        publish=publish,
+        publish=publish_and_count,
         deregisters_itself=lambda instance_id: groups.group_of(instance_id) is not None,
     )
     scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
+    metrics = MetricsController(store, registry, frame.speed, balancing.census, parameters.metric_delay_s)
     commands = RunCommandController(ec2, frame.post, instances.units)
     alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
     instances.install(patches, ec2, frame.now_s)
@@ -141,7 +147,7 @@ def assemble(
         scaling=scaling,
         balancing=balancing,
         commands=commands,
-        metrics=MetricsController(store, registry, frame.speed, balancing.census, parameters.metric_delay_s),
+        metrics=metrics,
         alarms=alarms,
         measurement=MeasurementController(
             settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),

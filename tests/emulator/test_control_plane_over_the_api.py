@@ -142,6 +142,50 @@ def test_a_target_group_that_no_listener_uses_is_unused(rig: Any, stack: Any) ->
     assert set(reasons(stack).values()) == {"Target.NotInUse"}
 
 
+def test_a_target_group_that_only_a_listener_rule_names_is_unused_and_the_rule_is_listed(rig: Any, stack: Any) -> None:
+    listener = stack.elb.describe_listeners(LoadBalancerArn=stack.balancer)["Listeners"][0]["ListenerArn"]
+    vpc = stack.elb.describe_target_groups(Names=["web"])["TargetGroups"][0]["VpcId"]
+    other = stack.elb.create_target_group(Name="api", Protocol="HTTP", Port=9000, VpcId=vpc)["TargetGroups"][0]
+    stack.elb.create_rule(
+        ListenerArn=listener,
+        Priority=7,
+        Conditions=[{"Field": "path-pattern", "Values": ["/api/*"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": other["TargetGroupArn"]}],
+    )
+    member = min(stack.members())
+    stack.elb.register_targets(TargetGroupArn=other["TargetGroupArn"], Targets=[{"Id": member}])
+    rig.run(2)
+    described = stack.elb.describe_target_health(TargetGroupArn=other["TargetGroupArn"])["TargetHealthDescriptions"]
+    assert [target["TargetHealth"]["Reason"] for target in described] == ["Target.NotInUse"]
+    assert stack.health()[member] == "healthy"
+    assert rig.unserved() == (
+        "listener web:80: listener rule 7 (to target group api) is not evaluated, the default action answers",
+    )
+
+
+def test_a_registration_that_changes_between_two_samples_shows_in_the_minimum(rig: Any, stack: Any) -> None:
+    rig.run(120 - rig.now_s % 60 + 2)
+    member = [{"Id": min(stack.members())}]
+    stack.elb.deregister_targets(TargetGroupArn=stack.target_group, Targets=member)
+    rig.run(2)
+    stack.elb.register_targets(TargetGroupArn=stack.target_group, Targets=member)
+    rig.run(3)
+    dimensions = {
+        "LoadBalancer": stack.balancer.partition(":loadbalancer/")[2],
+        "TargetGroup": stack.target_group.rpartition(":")[2],
+    }
+    points = rig.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/ApplicationELB",
+        MetricName="HealthyHostCount",
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=rig.now_s - rig.now_s % 60,
+        EndTime=rig.now_s + 60,
+        Period=60,
+        Statistics=["Minimum", "Maximum"],
+    )["Datapoints"]
+    assert [(point["Minimum"], point["Maximum"]) for point in points] == [(2.0, 3.0)]
+
+
 def test_a_target_outside_the_load_balancers_zones_is_unused(rig: Any, stack: Any) -> None:
     stack.elb.set_subnets(LoadBalancerArn=stack.balancer, Subnets=stack.subnets[:2])
     assert sorted(reasons(stack).values()) == ["", "", "Target.NotInUse"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from blackstart.domain.clock import Anchor
-from blackstart.domain.target_health import TargetReason, TargetState
+from blackstart.domain.target_health import HealthCheck, TargetReason, TargetState
 from blackstart.emulator.adapters.aws_errors import error_response
 from blackstart.emulator.adapters.loopback import LoopbackBlock
 from blackstart.emulator.adapters.middleware import Middleware, action_of, queue_name, without_wait
@@ -17,7 +17,15 @@ from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.target_registration import Registration, held, reach
-from blackstart.emulator.protocol import HealthChanged, Reach, Snapshot
+from blackstart.emulator.protocol import (
+    HealthChanged,
+    LoadBalancerSnapshot,
+    NodeSnapshot,
+    Reach,
+    Snapshot,
+    TargetGroupSnapshot,
+    TargetSnapshot,
+)
 
 
 class Failing:
@@ -90,6 +98,40 @@ def test_opinions_on_what_the_snapshot_no_longer_has_are_forgotten() -> None:
     registry.apply(opinion("a", 1))
     registry.keep_only(Snapshot(version=1))
     assert registry.opinions("tg") == {}
+
+
+def snapshot_of(balancer: str, *zones: str) -> Snapshot:
+    """One load balancer with nodes in some zones, and the target that `opinion` is about."""
+    target = TargetSnapshot(
+        target_id="i-1", port=80, zone="a", private_ip="10.0.0.1", address="127.99.16.1", registration=1
+    )
+    nodes = tuple(NodeSnapshot(zone=zone, address="127.99.1.1") for zone in zones)
+    group = TargetGroupSnapshot(arn="tg", metric_name="tg", health_check=HealthCheck(), targets=(target,))
+    return Snapshot(
+        version=1,
+        load_balancers=(LoadBalancerSnapshot(arn=balancer, metric_name=balancer, dns_name=balancer, nodes=nodes),),
+        target_groups=(group,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "zones"),
+    [
+        (snapshot_of("lb", "a", "b"), {"a", "b"}),
+        (snapshot_of("lb", "a"), {"a"}),
+        (snapshot_of("another", "a", "b"), set()),
+    ],
+    ids=["unchanged", "a zone is gone", "the load balancer was made anew"],
+)
+def test_opinions_of_nodes_that_are_gone_are_forgotten_and_no_longer_taken(snapshot: Snapshot, zones: set[str]) -> None:
+    registry = HealthRegistry()
+    for _ in range(2):
+        for zone in ("a", "b"):
+            registry.apply(opinion(zone, 1))
+        registry.keep_only(snapshot)
+        assert set(registry.opinions("tg").get(("i-1", 80), {})) == zones
+    registry.apply(opinion("b", 1, TargetState.UNHEALTHY))
+    assert set(registry.opinions("tg").get(("i-1", 80), {})) == zones
 
 
 def test_registering_twice_changes_nothing_and_registering_while_draining_starts_over() -> None:

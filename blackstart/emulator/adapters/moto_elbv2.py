@@ -87,18 +87,17 @@ def target_group_arns_of(action_data: dict[str, Any]) -> list[str]:
 
 
 def _balancer_facts(balancer: Any) -> LoadBalancerFacts:
-    listeners = list(balancer.listeners.values())
-    actions = [action for listener in listeners for rule in listener.rules.values() for action in rule.actions]
-    uses = {arn for action in actions if action.type == "forward" for arn in target_group_arns_of(action.data)}
+    listeners = tuple(
+        ListenerSnapshot(arn=listener.arn, port=int(listener.port), action=default_action(listener))
+        for listener in balancer.listeners.values()
+        if listener.protocol == "HTTP"
+    )
+    uses = {listener.action.target_group_arn for listener in listeners if isinstance(listener.action, Forward)}
     return LoadBalancerFacts(
         arn=balancer.arn,
         dns_name=balancer.dns_name,
         zones=tuple(subnet.availability_zone for subnet in balancer.subnets),
-        listeners=tuple(
-            ListenerSnapshot(arn=listener.arn, port=int(listener.port), action=default_action(listener))
-            for listener in listeners
-            if listener.protocol == "HTTP"
-        ),
+        listeners=listeners,
         uses=frozenset(uses),
         cross_zone=balancer.attrs.get("load_balancing.cross_zone.enabled") != "false" and not _groups_keep_zones(uses),
         idle_timeout_s=float(balancer.attrs.get("idle_timeout.timeout_seconds", 60)),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from blackstart.emulator.adapters import moto_backends
-from blackstart.emulator.adapters.moto_elbv2 import NOT_SERVED, default_action, target_groups
+from blackstart.emulator.adapters.moto_elbv2 import NOT_SERVED, default_action, target_group_arns_of, target_groups
 
 
 def unserved() -> tuple[str, ...]:
@@ -44,9 +44,16 @@ def _listener(name: str, listener: Any) -> Iterator[str]:
         yield f"{name} ({listener.protocol}) is not served: no TLS"
     elif default_action(listener) is NOT_SERVED:
         yield f"{name} answers 503: its default action is not served"
-    rules = len(listener.rules) - 1
-    if rules:
-        yield f"{name}: {rules} listener rule(s) are not evaluated, the default action answers"
+    for rule in listener.rules.values():
+        if not rule.is_default:
+            yield f"{name}: listener rule {rule.priority}{_whither(rule)} is not evaluated, the default action answers"
+
+
+def _whither(rule: Any) -> str:
+    """The target groups that a rule forwards to, in words. Unless a default action names them they are not in use."""
+    arns = [arn for action in rule.actions if action.type == "forward" for arn in target_group_arns_of(action.data)]
+    names = [arn.partition(":targetgroup/")[2].partition("/")[0] for arn in arns]
+    return f" (to target group {', '.join(names)})" if names else ""
 
 
 def _target_groups() -> Iterator[str]:

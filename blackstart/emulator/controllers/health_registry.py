@@ -11,10 +11,13 @@ class HealthRegistry:
     """Opinions by target group, target and node zone. Read and written under the control plane's lock."""
 
     def __init__(self) -> None:
+        self._nodes: frozenset[tuple[str, str]] | None = None
         self._opinions: dict[str, dict[Target, dict[str, HealthChanged]]] = {}
 
     def apply(self, change: HealthChanged) -> None:
-        """Keep a node's newest opinion; one about an older registration of the same target is dropped."""
+        """Keep a node's newest opinion; that of a node that is gone, or on an older registration, is dropped."""
+        if self._nodes is not None and (change.load_balancer_arn, change.node_zone) not in self._nodes:
+            return
         by_zone = self._opinions.setdefault(change.target_group_arn, {}).setdefault((change.target_id, change.port), {})
         known = max((opinion.registration for opinion in by_zone.values()), default=0)
         if change.registration < known:
@@ -34,7 +37,8 @@ class HealthRegistry:
         return self._opinions.get(target_group_arn, {})
 
     def keep_only(self, snapshot: Snapshot) -> None:
-        """Forget targets, registrations and groups that the snapshot no longer has."""
+        """Forget nodes, targets, registrations and groups that the snapshot no longer has."""
+        self._nodes = frozenset((b.arn, node.zone) for b in snapshot.load_balancers for node in b.nodes)
         current = {
             group.arn: {(target.target_id, target.port): target.registration for target in group.targets}
             for group in snapshot.target_groups
@@ -42,9 +46,13 @@ class HealthRegistry:
         kept: dict[str, dict[Target, dict[str, HealthChanged]]] = {}
         for arn, targets in self._opinions.items():
             numbers = current.get(arn, {})
-            kept[arn] = {
-                target: by_zone
-                for target, by_zone in targets.items()
-                if any(opinion.registration == numbers.get(target) for opinion in by_zone.values())
-            }
+            kept[arn] = {}
+            for target, by_zone in targets.items():
+                left = {
+                    zone: opinion
+                    for zone, opinion in by_zone.items()
+                    if opinion.registration == numbers.get(target) and (opinion.load_balancer_arn, zone) in self._nodes
+                }
+                if left:
+                    kept[arn][target] = left
         self._opinions = {arn: targets for arn, targets in kept.items() if targets}

@@ -24,7 +24,7 @@ from blackstart.emulator.protocol import (
 
 
 class LoadBalancerFacts(Model):
-    """A load balancer as declared. uses: target groups its listeners and rules name."""
+    """A load balancer as declared. uses: the target groups that it routes to, those of its default forward actions."""
 
     arn: str
     dns_name: str

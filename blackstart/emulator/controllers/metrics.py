@@ -83,6 +83,7 @@ class MetricsController:
         self._census = census
         self._delay_s = delay_s
         self._changed = True
+        self._targets: tuple[tuple[str, str, int, int, TargetState | None], ...] = ()
         self._sample_due_s = 0.0
         self._held: deque[tuple[float, MetricKey, float, Aggregate, str]] = deque()
 
@@ -94,8 +95,19 @@ class MetricsController:
                     self._file(key, counters.bucket_start_s, aggregate, unit)
 
     def health_changed(self) -> None:
-        """A node changed its mind, or registrations changed: the next tick takes a sample of the host counts."""
+        """A node changed its mind: the next tick takes a sample of the host counts."""
         self._changed = True
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Take a sample when a published snapshot registers, holds or drops a target, so that short dips show."""
+        targets = tuple(
+            (group.arn, target.target_id, target.port, target.registration, target.held)
+            for group in snapshot.target_groups
+            for target in group.targets
+        )
+        if targets != self._targets:
+            self._targets = targets
+            self.health_changed()
 
     def tick(self, now_s: float) -> None:
         """Sample the host counts if that is due, and let delayed metrics appear."""
