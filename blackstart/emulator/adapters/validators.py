@@ -3,11 +3,15 @@
 Unknown images and instance types are refused by moto's own switches (`moto_backends.SWITCHES`).
 """
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
 from blackstart.emulator.adapters.moto_elbv2 import target_group_arns_of
 from blackstart.emulator.adapters.patches import Patches
+
+SERVED_PROTOCOLS = ("HTTP", "HTTPS")
 
 
 def install(patches: Patches) -> None:
@@ -23,6 +27,8 @@ def install(patches: Patches) -> None:
     patches.replace(ELBv2Backend, "delete_load_balancer", _checking_deletion)
     patches.replace(ELBv2Backend, "set_subnets", _checking_subnets)
     patches.replace(ELBv2Backend, "create_listener", _checking_listener)
+    patches.replace(ELBv2Backend, "create_target_group", _checking_target_group)
+    patches.replace(ELBv2Backend, "modify_target_group", _checking_health_check)
 
 
 def check_limits(minimum: int, maximum: int, desired: int | None) -> None:
@@ -190,6 +196,48 @@ def _checking_listener(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(backend, **wanted)
 
     return create_listener
+
+
+def check_health_check(matcher: str | None, port: str | None) -> None:
+    """Raise elbv2's ValidationError for a matcher or a health-check port that means nothing; None: not given."""
+    from moto.elbv2.exceptions import ELBClientError
+
+    if matcher is not None and not _is_matcher(matcher):
+        raise ELBClientError(
+            "ValidationError",
+            f"Health check matcher HTTP code '{matcher}' must be a code, a list such as '200,202' or a range such as "
+            "'200-299', within '200-499' inclusive",
+        )
+    if port is not None and port != "traffic-port" and not (port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ELBClientError(
+            "ValidationError", f"Health check port '{port}' must be 'traffic-port' or in the range 1-65535"
+        )
+
+
+def _is_matcher(matcher: str) -> bool:
+    """Whether it is a list of codes and rising ranges between 200 and 499."""
+    ranges = [re.fullmatch(r"([234]\d\d)(?:-([234]\d\d))?", part.strip()) for part in matcher.split(",")]
+    return all(found is not None and found[1] <= (found[2] or found[1]) for found in ranges)
+
+
+def _checking_target_group(original: Callable[..., Any]) -> Callable[..., Any]:
+    def create_target_group(backend: Any, name: str, **wanted: Any) -> Any:
+        matcher = (wanted.get("matcher") or {}).get("HttpCode") if wanted.get("protocol") in SERVED_PROTOCOLS else None
+        check_health_check(matcher, wanted.get("healthcheck_port"))
+        return original(backend, name, **wanted)
+
+    return create_target_group
+
+
+def _checking_health_check(original: Callable[..., Any]) -> Callable[..., Any]:
+    def modify_target_group(backend: Any, arn: str, *wanted: Any, **named: Any) -> Any:
+        given = inspect.signature(original).bind(backend, arn, *wanted, **named).arguments
+        group = backend.target_groups.get(arn)
+        matcher = given.get("http_codes") if group is not None and group.protocol in SERVED_PROTOCOLS else None
+        check_health_check(matcher, given.get("health_check_port"))
+        return original(backend, arn, *wanted, **named)
+
+    return modify_target_group
 
 
 def _check_association(backend: Any, balancer: Any, arns: list[str]) -> None:
