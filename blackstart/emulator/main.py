@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(options)
     except BlackstartError as error:
-        sys.stderr.write(f"{error.message}. {error.way_out}\n")
+        sys.stderr.write(f"error: {error}\n")
         return 2
 
 
