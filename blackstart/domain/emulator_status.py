@@ -27,6 +27,10 @@ class FailedService(Model):
 
 
 class EmulatorStatus(Model):
+    """unserved: what the stack declares and the emulator does not act on. problems: what keeps it from serving the
+    rest, a listener's port that is taken for one; they may pass.
+    """
+
     ready: bool
     endpoint: str
     dns: DnsAddress
@@ -37,4 +41,5 @@ class EmulatorStatus(Model):
     pids: tuple[int, ...]
     measured: EmulatorMeasured
     unserved: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     failed_services: tuple[FailedService, ...] = ()

@@ -131,6 +131,7 @@ class Emulator:
             pids=known,
             measured=measured,
             unserved=measured.unserved,
+            problems=self._controllers.measurement.problems,
             failed_services=self._controllers.ec2.failed_services,
         )
 

@@ -180,7 +180,8 @@ class Counters(Model):
 class Lag(Model):
     """Wall seconds over the run. probe_p99: health checks that succeeded. check_lag_p99: how late checks began.
 
-    listener_problems: one line for each listener whose served port cannot be bound, with the reason.
+    listener_problems: one line for each listener that is not served: its served port is another listener's, or cannot
+    be bound.
     """
 
     kind: Literal["lag"] = "lag"

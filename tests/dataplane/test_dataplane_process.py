@@ -15,7 +15,7 @@ from dnslib import QTYPE, RCODE, DNSRecord
 
 from blackstart.domain.failover import detection
 from blackstart.domain.target_health import TargetState
-from blackstart.emulator.protocol import HealthChanged, Hello, Lag, Reach
+from blackstart.emulator.protocol import FixedResponse, HealthChanged, Hello, Lag, ListenerSnapshot, Reach
 
 NAME = "Web-1.us-east-1.elb.amazonaws.com"
 
@@ -186,6 +186,25 @@ def test_a_listener_whose_port_is_taken_is_reported_and_served_once_it_is_free(r
     process.send_signal(signal.SIGTERM)
     process.wait(5)
     assert b"Address already in use" in process.stderr.read()
+
+
+@pytest.mark.parametrize(("first", "second"), [(80, 8080), (8080, 80)])
+def test_a_listener_whose_served_port_is_another_ones_is_reported_with_the_way_out(
+    rig: Any, fetch: Any, first: int, second: int
+) -> None:
+    rig.start()
+    address = rig.serve(
+        listeners=tuple(
+            ListenerSnapshot(arn=str(port), port=port, action=FixedResponse(status_code=200, body=str(port)))
+            for port in (first, second)
+        )
+    )
+    lag = rig.wait_for(lambda: [lag for lag in rig.of(Lag) if lag.listener_problems])[0]
+    assert lag.listener_problems == (
+        f"listener {second} in us-east-1a is not served: listener {first} has its port 8080, because ports below 1024 "
+        "are served 8000 higher; declare one of the two on another port",
+    )
+    assert fetch(address)[2] == str(first).encode()
 
 
 def test_a_taken_dns_port_is_a_clear_error(rig: Any) -> None:

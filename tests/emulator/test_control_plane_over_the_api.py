@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from blackstart.domain.target_health import TargetState
-from blackstart.emulator.protocol import Reach
+from blackstart.emulator.protocol import Lag, Reach
 
 HERE = Path(__file__).parent
 
@@ -349,6 +349,50 @@ def test_what_is_declared_and_not_acted_on_is_listed(rig: Any, stack: Any) -> No
         "target group web: slow start",
         "target group web: stickiness",
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad"),
+    [
+        (
+            "matcher",
+            ["200", "200,202", "200-299", "200-299,404"],
+            ["abc", "200-", "199", "200-500", "299-200", ",", ""],
+        ),
+        ("port", ["traffic-port", "1", "65535"], ["0", "65536", "http", "-1", "80.5"]),
+    ],
+)
+def test_a_health_check_that_means_nothing_is_refused(
+    rig: Any, stack: Any, field: str, good: list[str], bad: list[str]
+) -> None:
+    def named(value: str) -> dict[str, Any]:
+        return {"Matcher": {"HttpCode": value}} if field == "matcher" else {"HealthCheckPort": value}
+
+    vpc = stack.elb.describe_target_groups(Names=["web"])["TargetGroups"][0]["VpcId"]
+    new = {"Protocol": "HTTP", "Port": 80, "VpcId": vpc}
+    for number, value in enumerate(good):
+        stack.elb.create_target_group(Name=f"new-{number}", **new, **named(value))
+        stack.elb.modify_target_group(TargetGroupArn=stack.target_group, **named(value))
+    before = stack.elb.describe_target_groups(Names=["web"])["TargetGroups"]
+    for value in bad:
+        with pytest.raises(ClientError, match=r"\(ValidationError\).*Health check (matcher|port)"):
+            stack.elb.create_target_group(Name="refused", **new, **named(value))
+        with pytest.raises(ClientError, match=r"\(ValidationError\).*Health check (matcher|port)"):
+            stack.elb.modify_target_group(TargetGroupArn=stack.target_group, **named(value))
+    assert stack.elb.describe_target_groups(Names=["web"])["TargetGroups"] == before
+
+
+def test_listeners_that_cannot_be_served_reach_the_status_and_the_log(rig: Any, caplog: Any) -> None:
+    def tell(*problems: str) -> None:
+        lag = Lag(probes=0, probe_p99_real_s=0.0, check_lag_p99_real_s=0.0, listener_problems=problems)
+        rig.controllers.apply(lag)
+
+    for _ in range(3):
+        tell("listener 80 in us-east-1a: Address already in use")
+    assert rig.controllers.measurement.problems == ("listener 80 in us-east-1a: Address already in use",)
+    assert [record.message for record in caplog.records] == ["listener 80 in us-east-1a: Address already in use"]
+    tell()
+    assert rig.controllers.measurement.problems == ()
 
 
 Refused = Callable[[Any, Any], Any]

@@ -1,11 +1,13 @@
 """What the status says of the emulator itself: how well it keeps time, and what it does not act on."""
 
+import logging
 from collections.abc import Callable, Iterable
 
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.emulator.controllers.load_balancing import TargetGroupFacts
 from blackstart.emulator.protocol import Lag
 
+LOG = logging.getLogger(__name__)
 Settings = tuple[Iterable[TargetGroupFacts], Iterable[float]]
 
 
@@ -25,8 +27,16 @@ class MeasurementController:
         self.measured = self._measure()
 
     def on_lag(self, lag: Lag) -> None:
-        """Keep the newest figures; the data plane reports them over the whole run."""
+        """Keep the newest figures; the data plane reports them over the whole run. New problems go to the log."""
+        for problem in lag.listener_problems:
+            if problem not in self.problems:
+                LOG.warning("%s", problem)
         self._lag = lag
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What the data plane could not serve when it last reported."""
+        return self._lag.listener_problems
 
     def tick(self, now_s: float) -> None:
         del now_s

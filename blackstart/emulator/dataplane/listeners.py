@@ -30,9 +30,19 @@ class Listener:
         self._servers: dict[int, asyncio.Server] = {}
         self._closed = False
 
-    async def open(self) -> None:
-        """Bind what is not bound yet. Only the served port matters: `problem` says why it could not be bound."""
-        self.problem = await self._bind(served_port(self.declared_port))
+    async def open(self, rival: int | None) -> None:
+        """Bind what is not bound yet. Only the served port matters: `problem` says why it could not be bound.
+
+        rival: the declared port of another listener that has the served port already.
+        """
+        served = served_port(self.declared_port)
+        if rival is None:
+            self.problem = await self._bind(served)
+        else:
+            self.problem = (
+                f"listener {self.declared_port} in {self.node.key.zone} is not served: listener {rival} has its port "
+                f"{served}, because ports below 1024 are served 8000 higher; declare one of the two on another port"
+            )
         if self.declared_port not in self._servers:
             await self._bind(self.declared_port)
 
@@ -95,13 +105,22 @@ class Listeners:
             else:
                 node = self._fleet.nodes[key.node]
                 self._open[key] = Listener(node, key.address, key.declared_port, action)
-                await self._open[key].open()
+                await self._open[key].open(self._rival(key))
 
     async def retry(self) -> None:
         """Try again to bind what could not be bound."""
-        for listener in list(self._open.values()):
+        for key, listener in list(self._open.items()):
             if listener.problem:
-                await listener.open()
+                await listener.open(self._rival(key))
+
+    def _rival(self, key: _ListenerKey) -> int | None:
+        """The declared port of the listener before this one, if any, that is served on the same port of the node."""
+        for other in self._open:
+            if other == key:
+                return None
+            if other.node == key.node and served_port(other.declared_port) == served_port(key.declared_port):
+                return other.declared_port
+        return None
 
     def close_idle(self, idle_timeout_real_s: float) -> None:
         before_real_s = asyncio.get_running_loop().time() - idle_timeout_real_s
