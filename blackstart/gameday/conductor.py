@@ -16,12 +16,8 @@ from blackstart.domain.clock import Anchor
 from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus
 from blackstart.domain.errors import EmulatorError, GuardError
 from blackstart.domain.experiment import (
-    AlarmStop,
     Experiment,
     HealthyTargetsProbe,
-    HealthyTargetsStop,
-    Probe,
-    StopCondition,
 )
 from blackstart.domain.journal import (
     HypothesisChecked,
@@ -35,10 +31,12 @@ from blackstart.domain.journal import (
     StopRequested,
 )
 from blackstart.domain.stack import Stack
+from blackstart.gameday.conditions import probe_holds, stop_reason
+from blackstart.gameday.display import Display
 from blackstart.gameday.interruption import Interruption, RunStopped
 from blackstart.gameday.journal_file import JournalFile
 from blackstart.gameday.observer import Observer, wait_until
-from blackstart.gameday.progress import Moment, Progress
+from blackstart.gameday.progress import Progress
 from blackstart.injection.injector import Injector
 from blackstart.injection.planning import make_plan
 from blackstart.injection.stack_view import StackReader, describe_stack
@@ -87,22 +85,19 @@ class Conductor:
         progress: Progress,
     ) -> None:
         self._experiment = experiment
+        self._probes = experiment.steady_state_hypothesis.probes
         self._place = place
         self._out = out
         self._journal = journal
         self._interruption = interruption
-        self._progress = progress
+        self._display = Display(progress, experiment, place.anchor)
         self._clients = place.make_clients()
-        self._phase_name = RunPhase.SETTLE.value
-        self._phase_end_real_s: float | None = None
-        self._left_after_phase_s = 0.0
+        self._phase_now = RunPhase.SETTLE
         self._observer: Observer | None = None
         self._load: LoadGenerator | None = None
         self._injector: Injector | None = None
         self._finishing = False
         self._looked_at_s = 0.0
-        self._sent_before: tuple[float, int] = (0.0, 0)
-        self._rate_per_s: float | None = None
 
     def conduct(self) -> None:
         """Run every phase. Returns also when a stop was asked for or the baseline was not met: the journal says so.
@@ -118,11 +113,11 @@ class Conductor:
                 self._wait_s(self._experiment.phases.recovery_s)
         except RunStopped as stop:
             self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
-            self._progress.say(f"stopping: {stop.detail}")
+            self._display.say(f"stopping: {stop.detail}")
         except BaselineNotMet as reason:
-            self._progress.say(str(reason))
+            self._display.say(str(reason))
         except LoadLost as reason:
-            self._progress.say(str(reason))
+            self._display.say(str(reason))
         finally:
             self._finish()
         try:
@@ -144,13 +139,14 @@ class Conductor:
             plan = make_plan(self._experiment, stack)
             self._journal.append(plan)
             for action in plan.actions:
-                self._progress.say(f"will {action.action} {', '.join(action.target_ids)}")
+                self._display.say(f"will {action.action} {', '.join(action.target_ids)}")
             return stack, plan
 
     def _settled(self) -> bool:
         self._stop_when_the_service_fails()
-        probes = self._experiment.steady_state_hypothesis.probes
-        return all(self._probe(probe)[0] for probe in probes if isinstance(probe, HealthyTargetsProbe))
+        return all(
+            probe_holds(probe, self._seen())[0] for probe in self._probes if isinstance(probe, HealthyTargetsProbe)
+        )
 
     def _stop_when_the_service_fails(self) -> None:
         """A service that ends again and again never gets healthy: say why now instead of waiting for the limit."""
@@ -164,14 +160,15 @@ class Conductor:
                 " with HOST, PORT, INSTANCE_ID and ZONE in its environment"
             )
 
-    def _healthy_counts(self) -> list[int]:
+    def _seen(self) -> Observer:
         assert self._observer is not None
-        probes = self._experiment.steady_state_hypothesis.probes
-        return [self._observer.healthy(p.target_group) for p in probes if isinstance(p, HealthyTargetsProbe)]
+        return self._observer
+
+    def _healthy_counts(self) -> list[int]:
+        return [self._seen().healthy(p.target_group) for p in self._probes if isinstance(p, HealthyTargetsProbe)]
 
     def _not_met(self, reason: str) -> None:
-        probes = self._experiment.steady_state_hypothesis.probes
-        details = (reason, *(self._probe(probe)[1] for probe in probes))
+        details = (reason, *(probe_holds(probe, self._seen())[1] for probe in self._probes))
         self._journal.append(HypothesisChecked(held=False, details=details))
         raise BaselineNotMet("; ".join(details))
 
@@ -211,26 +208,15 @@ class Conductor:
         with self._phase(RunPhase.BASELINE, length_s):
             self._wait_s(length_s)
             # Alarms need whole periods of data before they are OK; the baseline lasts until they are, up to a limit.
-            self._phase_end_real_s = None
+            self._display.wait_on()
             held = wait_until(self._hypothesis_holds, self._place.anchor.real_s(ALARMS_LIMIT_S), self._wait_real_s)
-            details = tuple(self._probe(probe)[1] for probe in self._experiment.steady_state_hypothesis.probes)
+            details = tuple(probe_holds(probe, self._seen())[1] for probe in self._probes)
             self._journal.append(HypothesisChecked(held=held, details=details))
             if not held:
                 raise BaselineNotMet("the steady-state hypothesis does not hold: " + "; ".join(details))
 
     def _hypothesis_holds(self) -> bool:
-        return all(self._probe(probe)[0] for probe in self._experiment.steady_state_hypothesis.probes)
-
-    def _probe(self, probe: Probe) -> tuple[bool, str]:
-        """Whether a probe holds right now, and what it saw."""
-        assert self._observer is not None
-        if isinstance(probe, HealthyTargetsProbe):
-            healthy = self._observer.healthy(probe.target_group)
-            text = f"{probe.target_group}: {healthy} healthy targets, at least {probe.at_least} wanted"
-            return healthy >= probe.at_least, text
-        in_alarm = self._observer.in_alarm()
-        wrong = [name for name in in_alarm if not probe.alarms or name in probe.alarms]
-        return not wrong, f"in ALARM: {', '.join(wrong)}" if wrong else "no alarm in ALARM"
+        return all(probe_holds(probe, self._seen())[0] for probe in self._probes)
 
     def _fault(self, plan: PlanMade) -> None:
         length_s = self._experiment.phases.fault_s
@@ -277,21 +263,11 @@ class Conductor:
     def _phase(self, phase: RunPhase, length_s: float | None = None) -> Iterator[None]:
         """Journal a phase; one that was cut short has no end on record."""
         self._journal.append(PhaseStarted(phase=phase))
-        self._phase_name = phase.value
-        self._phase_end_real_s = None if length_s is None else time.monotonic() + self._place.anchor.real_s(length_s)
-        self._left_after_phase_s = self._lengths_after(phase)
+        self._phase_now = phase
+        self._display.enter(phase, length_s)
         self._show()
         yield
         self._journal.append(PhaseEnded(phase=phase))
-
-    def _lengths_after(self, phase: RunPhase) -> float:
-        phases = self._experiment.phases
-        lengths = {
-            RunPhase.SETTLE: phases.baseline_s + phases.fault_s + phases.recovery_s,
-            RunPhase.BASELINE: phases.fault_s + phases.recovery_s,
-            RunPhase.FAULT: phases.recovery_s,
-        }
-        return lengths.get(phase, 0.0)
 
     def _now_s(self) -> float:
         return self._place.anchor.time_s(time.monotonic_ns())
@@ -322,7 +298,7 @@ class Conductor:
             raise EmulatorError(
                 f"the stack can no longer be observed: {self._observer.failure}", "See the emulator's log."
             )
-        if self._load is not None and self._phase_name in ("baseline", "fault", "recovery"):
+        if self._load is not None and self._phase_now in (RunPhase.BASELINE, RunPhase.FAULT, RunPhase.RECOVERY):
             code = self._load.exit_code()
             if code is not None:
                 raise LoadLost(
@@ -330,10 +306,10 @@ class Conductor:
                 )
 
     def _check_stop_conditions(self) -> None:
-        if self._phase_name not in ("fault", "recovery"):
+        if self._phase_now not in (RunPhase.FAULT, RunPhase.RECOVERY):
             return
         for condition in self._experiment.stop_conditions:
-            if (reason := self._stop_reason(condition)) is not None:
+            if (reason := stop_reason(condition, self._seen(), _exists)) is not None:
                 raise RunStopped("stop-condition", reason)
 
     def _look_for_effects(self) -> None:
@@ -343,43 +319,9 @@ class Conductor:
             self._looked_at_s = now_s
             self._injector.look()
 
-    def _stop_reason(self, condition: StopCondition) -> str | None:
-        assert self._observer is not None
-        if isinstance(condition, AlarmStop):
-            return f"alarm {condition.name} is in ALARM" if condition.name in self._observer.in_alarm() else None
-        if isinstance(condition, HealthyTargetsStop):
-            healthy = self._observer.healthy(condition.target_group)
-            below = healthy < condition.count
-            return f"{condition.target_group} has {healthy} healthy targets, below {condition.count}" if below else None
-        return f"stop file {condition.path} exists" if Path(condition.path).exists() else None
-
     def _show(self) -> None:
-        now = time.monotonic()
-        left = None if self._phase_end_real_s is None else max(0.0, self._phase_end_real_s - now)
-        after = self._place.anchor.real_s(self._left_after_phase_s)
-        load = self._load.progress() if self._load else None
-        probes = self._experiment.steady_state_hypothesis.probes
-        group = next((p.target_group for p in probes if isinstance(p, HealthyTargetsProbe)), None)
-        observer = self._observer
-        self._progress.show(
-            Moment(
-                phase=self._phase_name,
-                phase_left_real_s=left,
-                run_left_real_s=None if left is None else left + after,
-                rate_per_s=self._rate(now, load.sent) if load else None,
-                sent=load.sent if load else 0,
-                bad=load.bad if load else 0,
-                healthy=observer.healthy(group) if observer and group else None,
-                registered=observer.registered(group) if observer and group else None,
-                in_alarm=observer.in_alarm() if observer else (),
-            )
-        )
+        self._display.show(self._load.progress() if self._load else None, self._observer)
 
-    def _rate(self, now: float, sent: int) -> float | None:
-        """Requests per wall second since the generator's last word."""
-        before_at, before_sent = self._sent_before
-        if sent != before_sent:
-            if before_at:
-                self._rate_per_s = (sent - before_sent) / (now - before_at)
-            self._sent_before = (now, sent)
-        return self._rate_per_s
+
+def _exists(path: str) -> bool:
+    return Path(path).exists()

@@ -10,9 +10,10 @@ import signal
 import sys
 from typing import Any
 
+from blackstart.load.settings import PROGRESS_VARIABLE
+
 PR_SET_PDEATHSIG = 1
 PARENT_VARIABLE = "BLACKSTART_PARENT_PID"
-PROGRESS_VARIABLE = "BLACKSTART_PROGRESS_FD"
 
 
 def die_with(parent_pid: int) -> None:

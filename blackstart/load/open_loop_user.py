@@ -36,11 +36,10 @@ from blackstart.domain.recording import RequestRow
 from blackstart.load import dns_lookup
 from blackstart.load.dispatcher import Dispatcher, every_second
 from blackstart.load.http_client import HttpClient
-from blackstart.load.locust_process import PROGRESS_VARIABLE
 from blackstart.load.recorder import Recorder
 from blackstart.load.resolver import CachingResolver
 from blackstart.load.schedule import constant, offsets_s, shard
-from blackstart.load.settings import LoadSettings
+from blackstart.load.settings import PROGRESS_VARIABLE, LoadSettings
 
 SPARE_RATIO = 1.25
 RESERVED_FILES = 1024

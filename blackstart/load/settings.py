@@ -13,6 +13,7 @@ from blackstart.domain.experiment import Arrivals
 from blackstart.domain.model import Model
 
 PREFIX = "BLACKSTART_"
+PROGRESS_VARIABLE = "BLACKSTART_PROGRESS_FD"  # where progress lines go; not a setting of the user's
 VARIABLES = {
     "url": "URL",
     "rate_per_s": "RATE_PER_S",
