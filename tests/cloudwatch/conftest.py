@@ -1,6 +1,7 @@
 """A CloudWatch with a manual clock: moto in process, the emulator's parts installed, boto3 in front."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,20 +16,23 @@ START_S = 1_800_000_000.0
 WALL_S = 1_790_000_000.0
 
 
+@cache
+def client(service: str) -> Any:
+    """A client into moto; one serves all tests, for making one takes longer than most of them."""
+    import boto3
+
+    return boto3.Session("offline", "offline", region_name="us-east-1").client(service)
+
+
 class CloudWatch:
     """now_s: the virtual clock, moved by hand. wall_s: what a client's clock shows."""
 
     def __init__(self) -> None:
-        import boto3
-
         self.now_s = START_S
         self.wall_s = WALL_S
         self.store = MetricStore()
         self.alarms = AlarmsController(self.store, MotoAlarms())
-        session = boto3.Session(aws_access_key_id="offline", aws_secret_access_key="offline", region_name="us-east-1")
-        self.client = session.client("cloudwatch")
-        self.sns = session.client("sns")
-        self.sqs = session.client("sqs")
+        self.client, self.sns, self.sqs = client("cloudwatch"), client("sns"), client("sqs")
 
     def advance(self, seconds: float) -> None:
         """Ticks twice a virtual second, as a controller loop would."""

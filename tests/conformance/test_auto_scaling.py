@@ -25,14 +25,14 @@ def load(name: str) -> ModuleType:
     return module
 
 
-web_stack = load("web_stack")
+web_stack, rig = load("web_stack"), load("rig")
 
 
 class Tier:
     """Three instances in service, and time."""
 
     def __init__(self, desired: int = 3, **parameters: float) -> None:
-        self.rig = load("rig").Rig(**parameters)
+        self.rig = rig.Rig(**parameters)
         self.stack = web_stack.WebStack(self.rig.client, desired=desired)
 
     def settle(self) -> None:

@@ -15,6 +15,10 @@ from botocore.config import Config
 from blackstart.domain.emulator_status import EmulatorStatus
 
 
+SESSION = boto3.Session("offline", "offline", region_name="us-east-1")
+"""One for all tests: it keeps the descriptions of the services, which take long to read."""
+
+
 class RunningEmulator:
     """An emulator in a process of its own, and the calls that the tests make of it."""
 
@@ -32,13 +36,12 @@ class RunningEmulator:
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()
         self.status = EmulatorStatus.model_validate(json.loads(self.first_line))
-        self._session = boto3.Session("offline", "offline", region_name="us-east-1")
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
             config = Config(retries={"total_max_attempts": 1})
-            self._clients[service] = self._session.client(service, endpoint_url=self.status.endpoint, config=config)
+            self._clients[service] = SESSION.client(service, endpoint_url=self.status.endpoint, config=config)
         return self._clients[service]
 
     def end(self, number: int = signal.SIGTERM) -> int:

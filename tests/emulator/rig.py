@@ -4,6 +4,7 @@ in every running service.
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import HealthChanged, Snapshot
 
 START_S = 1_800_000_000.0
+
+
+@cache
+def client(service: str) -> Any:
+    """A client into moto; one serves all tests, for making one takes longer than most of them."""
+    return boto3.Session("offline", "offline", region_name="us-east-1").client(service)
 
 
 class NotedServices:
@@ -81,13 +88,9 @@ class Rig:
             self.snapshots.append,
             lambda: f"activity-{next(ids)}",
         )
-        self._session = boto3.Session("offline", "offline", region_name="us-east-1")
-        self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._session.client(service)
-        return self._clients[service]
+        return client(service)
 
     def close(self) -> None:
         self.controllers.undo()
