@@ -7,7 +7,7 @@ happens, the load is stopped and what was broken is put back before `conduct` re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,26 +104,34 @@ class Conductor:
 
         Raises BlackstartError for what the user can mend (no target, a plan beyond the blast radius).
         """
+        failure: Exception | None = None
         try:
-            stack, plan = self._settle()
-            self._start_load(stack)
-            self._baseline()
-            self._fault(plan)
-            with self._phase(RunPhase.RECOVERY, self._experiment.phases.recovery_s):
-                self._wait_s(self._experiment.phases.recovery_s)
+            self._run_phases()
         except RunStopped as stop:
             self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
             self._display.say(f"stopping: {stop.detail}")
-        except BaselineNotMet as reason:
+        except (BaselineNotMet, LoadLost) as reason:
             self._display.say(str(reason))
-        except LoadLost as reason:
-            self._display.say(str(reason))
-        finally:
+        except Exception as error:  # noqa: BLE001  raised again below, when everything has been put back
+            failure = error
+        try:
             self._finish()
+        except Exception as error:  # noqa: BLE001  what failed first explains the rest
+            failure = failure or error
+        if failure is not None:
+            raise failure
         try:
             self._interruption.check()
         except RunStopped as stop:  # it came while everything was being put back
             self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
+
+    def _run_phases(self) -> None:
+        stack, plan = self._settle()
+        self._start_load(stack)
+        self._baseline()
+        self._fault(plan)
+        with self._phase(RunPhase.RECOVERY, self._experiment.phases.recovery_s):
+            self._wait_s(self._experiment.phases.recovery_s)
 
     def _settle(self) -> tuple[Stack, PlanMade]:
         with self._phase(RunPhase.SETTLE):
@@ -244,20 +252,33 @@ class Conductor:
             self._not_met(f"{action.action} was not done: {refusal.message}")
 
     def _finish(self) -> None:
-        """Stop the load, put everything back, take the last look; none of it can be cut short by a signal."""
+        """Stop the load, put everything back, take the last look: each, whatever becomes of the others.
+
+        None of it can be cut short by a signal.
+        """
         self._finishing = True
+        with ExitStack() as steps:  # last in, first out
+            steps.callback(self._look_back)
+            steps.callback(self._restore)
+            steps.callback(self._drain)
+
+    def _drain(self) -> None:
         with self._phase(RunPhase.DRAIN):
             if self._load is not None:
                 timeout_real_s = self._place.anchor.real_s(self._experiment.load.timeout_s) + DRAIN_MARGIN_REAL_S
                 self._journal.append(self._load.stop(timeout_real_s))
+
+    def _restore(self) -> None:
         with self._phase(RunPhase.RESTORE):
             if self._injector is not None:
                 self._injector.restore_all()
-            if self._observer is not None:
-                self._observer.finish()
-                self._journal.append(StackObserved(stack=describe_stack(self._clients, self._experiment.stack)))
-            if self._place.status is not None:
-                self._journal.append(self._place.status().measured)
+
+    def _look_back(self) -> None:
+        if self._observer is not None:
+            self._observer.finish()
+            self._journal.append(StackObserved(stack=describe_stack(self._clients, self._experiment.stack)))
+        if self._place.status is not None:
+            self._journal.append(self._place.status().measured)
 
     @contextmanager
     def _phase(self, phase: RunPhase, length_s: float | None = None) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Signals: the first INT or TERM ends the run in order; a second one does not cut that short.
+"""Signals: the first INT, TERM or HUP ends the run in order; a second one does not cut that short.
 
 The handler only notes the signal while the runner writes or injects, and raises only inside `interruptible()`: so a
 journal line is never torn, and a call to AWS is never left without its record.
@@ -20,8 +20,11 @@ class RunStopped(Exception):  # noqa: N818  it is an order to stop, not an error
         self.detail = detail
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # HUP: the terminal was closed
+
+
 class Interruption:
-    """Remembers the first INT or TERM and hands it over where the runner can be stopped."""
+    """Remembers the first signal and hands it over where the runner can be stopped."""
 
     def __init__(self) -> None:
         self._signal: signal.Signals | None = None
@@ -31,7 +34,7 @@ class Interruption:
     @contextmanager
     def handled(self) -> Iterator[None]:
         """Install the handlers (main thread only) and put the old ones back."""
-        before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._note) for number in SIGNALS}
         try:
             yield
         finally:

@@ -67,6 +67,8 @@ def rehearse(
     Raises BlackstartError for what the user can mend; by then the journal says so and nothing is left running. A crash
     is on the journal too and judged as an error.
     """
+    if options.endpoint is not None:
+        wait_ready(options.endpoint)  # before there is a run, so that a wrong address leaves none
     folder = RunFolder.make(options.out, path)
     interruption = Interruption()
     with JournalFile(folder.journal) as journal:
@@ -89,6 +91,8 @@ def rehearse(
                 _run(experiment, options, folder, journal, interruption, progress)
             except RunStopped as stop:
                 journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
+            except EmulatorError as error:
+                journal.append(RunFailed(error=error.message, way_out=error.way_out))
             except BlackstartError as error:
                 journal.append(RunFailed(error=error.message, way_out=error.way_out, usage=True))
                 raise
@@ -137,7 +141,7 @@ def _run(
 
 def _emulator(experiment: Experiment, options: RehearsalOptions, folder: RunFolder, stack: ExitStack) -> EmulatorStatus:
     if options.endpoint is not None:
-        return wait_ready(options.endpoint)
+        return read_status(options.endpoint)
     app = options.app or (shlex.join(experiment.rehearsal.app) if experiment.rehearsal.app else None)
     emulator = EmulatorProcess(
         port=options.port,

@@ -37,10 +37,11 @@ def test_a_second_ctrl_c_does_not_cut_the_restoring_short(rehearse, variant):
     run.assert_nothing_is_left()
 
 
-def test_term_is_told_from_int(rehearse, variant):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_term_and_a_closed_terminal_are_told_from_int(rehearse, variant, number):
     run = rehearse(variant("crash-service", SHORT), *FAST)
     run.wait_for_phase("baseline")
-    run.process.terminate()
+    run.process.send_signal(number)
     assert run.wait().code == 143
     run.assert_nothing_is_left()
 
@@ -66,4 +67,16 @@ def test_a_stop_file_aborts(rehearse, variant, tmp_path):
     run.wait_for_phase("fault")
     stop.touch()
     assert run.wait().code == 15, run.stderr
+    run.assert_nothing_is_left()
+
+
+def test_an_emulator_that_dies_is_an_error_on_the_journal_and_not_a_verdict_on_the_system(rehearse, variant):
+    run = rehearse(variant("crash-service", SHORT), *FAST)
+    run.wait_for_phase("baseline")
+    (emulator,) = [p for p in run.started() if p.cmdline()[1:3] == ["-m", "blackstart.emulator"]]
+    emulator.kill()
+    run.wait()
+    assert run.code == 1, run.stderr + run.stdout
+    assert "Traceback" not in run.stderr
+    assert run.events("run_failed")
     run.assert_nothing_is_left()

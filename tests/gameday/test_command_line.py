@@ -23,6 +23,7 @@ def blackstart(*arguments: str, cwd=None) -> subprocess.CompletedProcess[str]:
         (("rehearse", "nowhere.yaml"), "no such file"),
         (("judge", "runs/nothing"), "not a run"),
         (("plan", "chaos/terminate-instance.yaml", "--endpoint", "http://127.0.0.1:9"), "blackstart emulator up"),
+        (("rehearse", "chaos/terminate-instance.yaml", "--endpoint", "http://127.0.0.1:9"), "blackstart emulator up"),
         (("deploy", "--stack", "emulator", "--endpoint", "http://example.com"), "loopback"),
         (("rehearse", "chaos/terminate-instance.yaml", "--config", "peak"), "NAME=VALUE"),
         (("rehearse", "chaos/terminate-instance.yaml", "--speed", "0"), "--speed"),

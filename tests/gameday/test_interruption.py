@@ -11,10 +11,11 @@ def send(number):
     signal.raise_signal(number)
 
 
-def test_a_signal_outside_an_interruptible_part_is_noted_and_raised_at_the_next_check():
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_outside_an_interruptible_part_is_noted_and_raised_at_the_next_check(number):
     interruption = Interruption()
     with interruption.handled():
-        send(signal.SIGTERM)
+        send(number)
         with pytest.raises(RunStopped) as caught:
             interruption.check()
     assert caught.value.cause == "terminated"
