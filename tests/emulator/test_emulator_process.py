@@ -174,15 +174,16 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_port_in_use_is_one_line_with_the_way_out() -> None:
+def test_a_port_in_use_is_an_error_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run("--port", str(port))
     assert ended.returncode == 2
     assert ended.stdout == ""
-    assert ended.stderr.count("\n") == 1
-    assert f"port {port} on 127.0.0.1 is in use" in ended.stderr
-    assert "--port" in ended.stderr
+    problem, way_out = ended.stderr.splitlines()
+    assert problem.startswith(f"error: port {port} on 127.0.0.1 is in use")
+    assert way_out.startswith("  Stop what listens there")
+    assert "--port" in way_out
 
 
 @pytest.mark.parametrize(

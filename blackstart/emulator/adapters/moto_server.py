@@ -11,6 +11,7 @@ from blackstart.emulator.adapters import moto_backends
 
 LOG = logging.getLogger(__name__)
 ADDRESS = "127.0.0.1"
+STOP_POLL_REAL_S = 0.05
 
 
 def application() -> Any:
@@ -55,7 +56,9 @@ class Server:
         with listener:  # bound here, because werkzeug ends the process with words of its own when a port is taken
             self.port: int = listener.getsockname()[1]
             self._server = ThreadedWSGIServer(ADDRESS, self.port, app, Handler, fd=listener.fileno())
-        self._thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(STOP_POLL_REAL_S,), name="server", daemon=True
+        )
 
     @property
     def endpoint(self) -> str:
