@@ -142,6 +142,8 @@ class Conductor:
             limit_real_s = self._place.anchor.real_s(SETTLE_LIMIT_S)
             if not wait_until(self._settled, limit_real_s, self._wait_real_s):
                 self._not_met(f"not steady after {SETTLE_LIMIT_S:.0f} virtual seconds")
+            if self._place.status is not None and (problems := self._place.status().problems):
+                self._not_met("; ".join(problems))
             stack = describe_stack(self._clients, self._experiment.stack)
             self._journal.append(StackObserved(stack=stack))
             plan = make_plan(self._experiment, stack)

@@ -3,11 +3,12 @@
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -182,21 +183,26 @@ def _deploy_by_command(options: RehearsalOptions, endpoint: str, folder: RunFold
     }
     log = folder.path / "deploy.log"
     with log.open("wb") as output:
-        done = subprocess.run(
+        process = subprocess.Popen(
             options.deploy,
             shell=True,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            timeout=DEPLOY_LIMIT_REAL_S,
-            check=False,
+            start_new_session=True,
         )
-    if done.returncode != 0:
+        try:
+            code = process.wait(DEPLOY_LIMIT_REAL_S)
+        except subprocess.TimeoutExpired:
+            raise DeployError(f"--deploy is not done after {DEPLOY_LIMIT_REAL_S:.0f} s", f"See {log}.") from None
+        finally:
+            with suppress(ProcessLookupError):  # also what the command left in the background
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if code != 0:
         said = log.read_text(errors="replace").strip().splitlines()
-        raise DeployError(
-            f"--deploy ended with code {done.returncode}: {said[-1] if said else 'no output'}", f"See {log}."
-        )
+        raise DeployError(f"--deploy ended with code {code}: {said[-1] if said else 'no output'}", f"See {log}.")
 
 
 @contextmanager
