@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -35,7 +37,6 @@ class Run:
     mark: str
     stdout: str = ""
     stderr: str = ""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -84,6 +85,9 @@ class Run:
         while (left := self.started()) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not left, [(p.pid, p.cmdline()) for p in left]
+        for port in re.findall(r"emulator at http://127\.0\.0\.1:(\d+)", self.stderr):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", int(port)), timeout=1)
         journal = (self.folder / "journal.ndjson").read_text()
         assert journal.endswith("\n")
 
