@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import pytest
 from botocore.config import Config
 
 from blackstart.domain.emulator_status import EmulatorStatus
-
 
 SESSION = boto3.Session("offline", "offline", region_name="us-east-1")
 """One for all tests: it keeps the descriptions of the services, which take long to read."""
@@ -51,10 +51,17 @@ class RunningEmulator:
 
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[Callable[..., RunningEmulator]]:
+    with emulators(tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def emulators(folder: Path) -> Iterator[Callable[..., RunningEmulator]]:
+    """Starts emulators, and ends them in the end."""
     started: list[RunningEmulator] = []
 
     def start(*options: str, speed: float = 60.0) -> RunningEmulator:
-        started.append(RunningEmulator(tmp_path / f"state-{len(started)}", *options, speed=speed))
+        started.append(RunningEmulator(folder / f"state-{len(started)}", *options, speed=speed))
         return started[-1]
 
     yield start

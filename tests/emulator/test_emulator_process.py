@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,18 +50,32 @@ while True:
 """
 
 
-@pytest.fixture
-def preforking(tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def preforking(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A service whose workers leave its session and survive their parent."""
-    program = tmp_path / "preforking.py"
+    program = tmp_path_factory.mktemp("service") / "preforking.py"
     program.write_text(PREFORKING)
     return f"{sys.executable} {program}"
 
 
-def instance_pids(running: Any) -> list[int]:
-    own = {running.process.pid}
-    status = read(running)
-    return [pid for pid in status.pids if pid not in own]
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, preforking: str) -> Iterator[Any]:
+    """One emulator for the tests that leave it as they found it. Its seed keeps its instance ids from the others'."""
+    with support.emulators(tmp_path_factory.mktemp("shared")) as start:
+        yield start("--app", preforking, "--seed", "1")
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A second one without a stack, at the default speed."""
+    with support.emulators(tmp_path_factory.mktemp("slow")) as start:
+        yield start(speed=10)
+
+
+@pytest.fixture(scope="module")
+def stack(shared: Any) -> Any:
+    """Three instances; each test leaves as many healthy ones."""
+    return web_stack.WebStack(shared.client, desired=3)
 
 
 def read(running: Any) -> EmulatorStatus:
@@ -69,10 +83,13 @@ def read(running: Any) -> EmulatorStatus:
         return EmulatorStatus.model_validate_json(answer.read())
 
 
-def test_it_prints_one_line_of_status_when_ready_and_answers_the_same_over_http(emulator: Start) -> None:
-    running = emulator(speed=10)
-    status = read(running)
+def test_it_prints_one_line_of_status_when_ready_answers_the_same_over_http_and_ends_whole(emulator: Start) -> None:
+    running = emulator()
     assert running.status.ready
+    web_stack.WebStack(running.client, desired=1)
+    until(lambda: read(running).measured.boot_max_real_s)
+    status = read(running)
+    assert len(status.pids) == 4
     assert status.anchor == running.status.anchor
     assert status.virtual_time_s > running.status.virtual_time_s
     assert running.end() == 0
@@ -81,10 +98,8 @@ def test_it_prints_one_line_of_status_when_ready_and_answers_the_same_over_http(
 
 
 def test_a_group_of_three_launches_real_services_in_three_zones_and_replaces_one_that_is_terminated(
-    emulator: Start,
+    shared: Any, stack: Any
 ) -> None:
-    running = emulator()
-    stack = web_stack.WebStack(running.client)
     until(lambda: len(stack.healthy()) == 3)
     zones = Counter(member["AvailabilityZone"] for member in stack.group()["Instances"])
     assert zones == Counter(web_stack.ZONES)
@@ -94,20 +109,16 @@ def test_a_group_of_three_launches_real_services_in_three_zones_and_replaces_one
     causes = [activity["Cause"] for activity in stack.activities()]
     assert any("EC2 health check indicating it has been terminated or stopped" in cause for cause in causes)
     assert any("in response to an unhealthy instance needing to be replaced" in cause for cause in causes)
-    status = read(running)
+    status = read(shared)
     assert status.failed_services == ()
     assert status.measured.boot_max_real_s > 0
     assert status.measured.shortest_grace_s == 60
-    assert running.end() == 0
-    assert not any(alive(pid) for pid in status.pids)
 
 
-def test_a_service_killed_through_ssm_is_found_unhealthy_and_replaced(emulator: Start, preforking: str) -> None:
-    running = emulator("--app", preforking)
-    stack = web_stack.WebStack(running.client, desired=2)
-    until(lambda: len(stack.healthy()) == 2)
-    victim = sorted(stack.members())[0]
-    ssm = running.client("ssm")
+def test_a_service_killed_through_ssm_is_found_unhealthy_and_replaced(shared: Any, stack: Any) -> None:
+    until(lambda: len(stack.healthy()) == 3)
+    victim = sorted(stack.healthy())[0]
+    ssm = shared.client("ssm")
     command = ssm.send_command(
         InstanceIds=[victim],
         DocumentName="AWS-RunShellScript",
@@ -116,9 +127,9 @@ def test_a_service_killed_through_ssm_is_found_unhealthy_and_replaced(emulator: 
     until(lambda: ssm.get_command_invocation(CommandId=command, InstanceId=victim)["Status"] == "Success")
     assert processes_with(f"INSTANCE_ID={victim}") == []
     until(lambda: stack.health().get(victim) == "unhealthy")
-    until(lambda: len(stack.healthy() - {victim}) == 2)
+    until(lambda: len(stack.healthy() - {victim}) == 3)
     assert any("ELB system health check failure" in activity["Cause"] for activity in stack.activities())
-    assert read(running).failed_services == ()
+    assert read(shared).failed_services == ()
 
 
 @pytest.mark.parametrize("how", ["emulator killed", "lifeline closed", "instance host killed"])
@@ -150,22 +161,18 @@ def test_a_service_that_does_not_start_is_reported_with_its_words(emulator: Star
     assert "the settings file is missing" in failed[0].log_tail
 
 
-def test_a_data_plane_that_dies_is_started_again_and_finds_the_targets_healthy(emulator: Start) -> None:
-    running = emulator()
-    stack = web_stack.WebStack(running.client, desired=1)
-    until(lambda: len(stack.healthy()) == 1)
-    before = read(running)
+def test_a_data_plane_that_dies_is_started_again_and_finds_the_targets_healthy(shared: Any, stack: Any) -> None:
+    until(lambda: len(stack.healthy()) == 3)
+    before = read(shared)
     os.kill(before.pids[2], signal.SIGKILL)
-    until(lambda: not read(running).ready)
-    until(lambda: read(running).ready)
-    until(lambda: len(stack.healthy()) == 1)
-    assert read(running).pids[2] != before.pids[2]
-    assert running.end() == 0
+    until(lambda: not read(shared).ready)
+    until(lambda: read(shared).ready)
+    until(lambda: len(stack.healthy()) == 3)
+    assert read(shared).pids[2] != before.pids[2]
 
 
-def test_two_emulators_run_beside_each_other_on_different_loopback_blocks(emulator: Start) -> None:
-    first, second = emulator(), emulator()
-    assert first.status.dns.address != second.status.dns.address
+def test_two_emulators_run_beside_each_other_on_different_loopback_blocks(shared: Any, slow: Any) -> None:
+    assert shared.status.dns.address != slow.status.dns.address
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
@@ -204,12 +211,11 @@ def test_bad_options_are_refused_with_the_way_out_on_a_second_line(options: tupl
     assert way_out.strip()
 
 
-def test_a_long_poll_blocks_no_other_call(emulator: Start) -> None:
-    running = emulator(speed=10)
-    sqs, ec2 = running.client("sqs"), running.client("ec2")
+def test_a_long_poll_blocks_no_other_call(slow: Any) -> None:
+    sqs, ec2 = slow.client("sqs"), slow.client("ec2")
     url = sqs.create_queue(QueueName="alarms")["QueueUrl"]
     reader = subprocess.Popen(
-        [sys.executable, "-c", POLL, running.status.endpoint, url], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", POLL, slow.status.endpoint, url], stdout=subprocess.PIPE, text=True
     )
     assert reader.stdout is not None
     assert reader.stdout.readline() == "asking\n"
