@@ -93,7 +93,7 @@ def assemble(
     new_id: Callable[[], str],
 ) -> Controllers:
     """Make the controllers and hand moto's reactions to them. publish: does no I/O; new_id: of activities."""
-    from blackstart.emulator.adapters import moto_cloudwatch, moto_ssm, validators
+    from blackstart.emulator.adapters import moto_auto_scaling_calls, moto_cloudwatch, moto_ssm, validators
     from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
@@ -132,7 +132,7 @@ def assemble(
     alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
     instances.install(patches, ec2, frame.now_s)
     balancers.install(patches, book, balancing, frame.now_s)
-    groups.install(patches, scaling, frame.now_s)
+    moto_auto_scaling_calls.install(patches, groups, scaling, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     validators.install(patches)
     undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
