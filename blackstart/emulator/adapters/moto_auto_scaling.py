@@ -3,7 +3,7 @@
 from typing import Any
 
 from blackstart.emulator.adapters import moto_backends
-from blackstart.emulator.controllers.auto_scaling import LaunchError, StoredMember
+from blackstart.emulator.controllers.group_memory import LaunchError, StoredMember
 from blackstart.emulator.decisions.capacity import GroupSnapshot, Lifecycle
 
 GROUP_TAG = "aws:autoscaling:groupName"
