@@ -19,9 +19,11 @@ class Parameters(Model):
         description="running to the service's start; third-party: port open 25-29 s after the call",
     )
     shutting_down_s: float = Field(
-        default=20.0, ge=1, le=120, description="TerminateInstances to terminated; own observation, wide range"
+        default=20.0, ge=1, le=120, description="TerminateInstances to terminated; no published figure, so a wide range"
     )
-    stopping_s: float = Field(default=20.0, ge=1, le=120, description="StopInstances to stopped; as above")
+    stopping_s: float = Field(
+        default=20.0, ge=1, le=120, description="StopInstances to stopped; no published figure either"
+    )
     load_balancer_provisioning_s: float = Field(
         default=0.0,
         ge=0,
