@@ -113,11 +113,14 @@ def plan(experiment: ExperimentPath, endpoint: Endpoint, region: Region = "us-ea
     from blackstart.aws_clients import AwsClients
     from blackstart.gameday.emulator_process import read_status
     from blackstart.gameday.plan_text import describe_plan
+    from blackstart.gameday.references import check_references
     from blackstart.injection.planning import make_plan
     from blackstart.injection.stack_view import describe_stack
 
     read_status(endpoint)
-    made = make_plan(document, describe_stack(AwsClients(region, endpoint), document.stack))
+    described = describe_stack(AwsClients(region, endpoint), document.stack)
+    check_references(document, described)
+    made = make_plan(document, described)
     print(made.model_dump_json() if as_json else describe_plan(document, made))
 
 

@@ -6,14 +6,10 @@ happens, the load is stopped and what was broken is put back before `conduct` re
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from blackstart.aws_clients import AwsClients
-from blackstart.domain.clock import Anchor
-from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus
 from blackstart.domain.errors import EmulatorError, GuardError
 from blackstart.domain.experiment import (
     Experiment,
@@ -36,11 +32,13 @@ from blackstart.gameday.display import Display
 from blackstart.gameday.interruption import Interruption, RunStopped
 from blackstart.gameday.journal_file import JournalFile
 from blackstart.gameday.observer import Observer, wait_until
+from blackstart.gameday.place import Place
 from blackstart.gameday.progress import Progress
+from blackstart.gameday.references import check_references
 from blackstart.injection.injector import Injector
 from blackstart.injection.planning import make_plan
 from blackstart.injection.stack_view import StackReader, describe_stack
-from blackstart.load.generator import LoadGenerator, LoadSettings
+from blackstart.load.generator import LoadGenerator
 
 SETTLE_LIMIT_S = 600.0
 ALARMS_LIMIT_S = 240.0
@@ -55,21 +53,6 @@ class BaselineNotMet(Exception):  # noqa: N818  a finding, not an error
 
 class LoadLost(Exception):  # noqa: N818
     """The load generator ended by itself; going on would measure nothing."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run happens. make_clients: new guarded clients (one set a thread). served_port: from a listener's port.
-
-    since_s: what alarms and scaling groups did before is none of this run's. status: asks the emulator; None on AWS.
-    """
-
-    make_clients: Callable[[], AwsClients]
-    anchor: Anchor
-    since_s: float
-    served_port: Callable[[int], int]
-    dns: DnsAddress | None = None
-    status: Callable[[], EmulatorStatus] | None = None
 
 
 class Conductor:
@@ -136,6 +119,7 @@ class Conductor:
     def _settle(self) -> tuple[Stack, PlanMade]:
         with self._phase(RunPhase.SETTLE):
             stack = describe_stack(self._clients, self._experiment.stack)
+            check_references(self._experiment, stack)
             reader = StackReader(self._place.make_clients(), stack, self._place.since_s)
             self._observer = Observer(reader, stack, self._journal, self._place.anchor)
             self._observer.start()
@@ -184,25 +168,8 @@ class Conductor:
 
     def _start_load(self, stack: Stack) -> None:
         load = self._experiment.load
-        balancer = next((lb for lb in stack.load_balancers if lb.name == load.load_balancer), None)
-        if balancer is None:
-            names = ", ".join(lb.name for lb in stack.load_balancers) or "none"
-            self._not_met(
-                f"load.load_balancer: the stack has no load balancer named {load.load_balancer} (it has: {names})"
-            )
-            return
-        dns = self._place.dns
-        settings = LoadSettings(
-            url=f"http://{balancer.dns_name}:{self._place.served_port(load.port)}{load.path}",
-            rate_per_s=load.rate_per_s,
-            seed=self._experiment.seed,
-            dns=f"{dns.address}:{dns.port}" if dns else None,
-            timeout_real_s=self._place.anchor.real_s(load.timeout_s),
-            speed=self._place.anchor.speed,
-            arrivals=load.arrivals,
-            out_dir=self._out,
-            locustfile=Path(load.locustfile),
-        )
+        balancer = next(balancer for balancer in stack.load_balancers if balancer.name == load.load_balancer)
+        settings = self._place.load_settings(self._experiment, balancer, self._out)
         self._load = LoadGenerator(settings)
         self._load.start()
         self._journal.append(LoadStarted(url=settings.url, rate_per_s=load.rate_per_s, seed=self._experiment.seed))

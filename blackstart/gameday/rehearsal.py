@@ -30,11 +30,12 @@ from blackstart.domain.journal import (
 )
 from blackstart.domain.judgement import Judgement
 from blackstart.domain.slo import Slo
-from blackstart.gameday.conductor import Conductor, Place
+from blackstart.gameday.conductor import Conductor
 from blackstart.gameday.emulator_process import EmulatorProcess, read_status, wait_ready
 from blackstart.gameday.interruption import Interruption, RunStopped
 from blackstart.gameday.journal_file import JournalFile
 from blackstart.gameday.judging import judge_run
+from blackstart.gameday.place import Place
 from blackstart.gameday.progress import Moment, Progress
 from blackstart.gameday.run_folder import RunFolder
 

@@ -30,13 +30,29 @@ def said(run) -> str:
             (),
             ("terminate-instnaces", "terminate-instances"),
         ),
+        (
+            lambda d: d["load"].update(load_balancer="wep"),
+            (),
+            ("load.load_balancer", "no load balancer named wep", "web"),
+        ),
         (None, ("--config", "chaosAllowed=false"), ("blackstart:chaos", "allowed")),
         (None, ("--config", "minSize=7", "--config", "maxSize=6"), ("minSize", "maxSize")),
         (None, ("--config", "minSiz=7"), ("minSiz", "minSize")),
         (None, ("--parameter", "boot_s=9999"), ("boot_s", "600")),
         (None, ("--deploy", "echo no such region >&2; false"), ("no such region", "deploy.log")),
     ],
-    ids=["stack", "field", "slo", "action", "opt-in", "min-above-max", "config-key", "parameter", "deploy-command"],
+    ids=[
+        "stack",
+        "field",
+        "slo",
+        "action",
+        "load-balancer",
+        "opt-in",
+        "min-above-max",
+        "config-key",
+        "parameter",
+        "deploy-command",
+    ],
 )
 def test_an_error_says_what_and_how_to_mend_it(rehearse, variant, change, arguments, words):
     run = rehearse(variant("terminate-instance", SHORT, change), *arguments).wait()

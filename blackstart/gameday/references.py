@@ -1,0 +1,41 @@
+"""Whether the logical names that an experiment uses are names of the stack it runs on."""
+
+from collections.abc import Iterable
+
+from blackstart.domain.errors import UsageError
+from blackstart.domain.experiment import AlarmStop, Experiment, HealthyTargetsProbe, HealthyTargetsStop
+from blackstart.domain.stack import Stack
+
+
+def check_references(experiment: Experiment, stack: Stack) -> None:
+    """Raise UsageError for the first load balancer, target group or alarm that the stack does not have.
+
+    An alarm that is only *expected* may be absent: that nobody would have been told is a finding, not a mistake.
+    """
+    groups = {group.name for group in stack.target_groups}
+    alarms = {alarm.name for alarm in stack.alarms}
+    balancers = {balancer.name for balancer in stack.load_balancers}
+    _check("load.load_balancer", "load balancer", [experiment.load.load_balancer], balancers, stack)
+    for index, probe in enumerate(experiment.steady_state_hypothesis.probes):
+        field = f"steady_state_hypothesis.probes[{index}]"
+        if isinstance(probe, HealthyTargetsProbe):
+            _check(f"{field}.target_group", "target group", [probe.target_group], groups, stack)
+        else:
+            _check(f"{field}.alarms", "alarm", probe.alarms, alarms, stack)
+    for index, condition in enumerate(experiment.stop_conditions):
+        field = f"stop_conditions[{index}]"
+        if isinstance(condition, HealthyTargetsStop):
+            _check(f"{field}.target_group", "target group", [condition.target_group], groups, stack)
+        elif isinstance(condition, AlarmStop):
+            _check(f"{field}.name", "alarm", [condition.name], alarms, stack)
+    if (recovery := experiment.expectations.recovery) is not None:
+        _check("expectations.recovery.target_group", "target group", [recovery.target_group], groups, stack)
+
+
+def _check(field: str, kind: str, names: Iterable[str], known: set[str], stack: Stack) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"{field}: stack {stack.name} has no {kind} named {name}",
+                f"It has: {', '.join(sorted(known)) or 'none'} (by the tag blackstart:name).",
+            )

@@ -1,0 +1,64 @@
+"""An experiment that names what the stack does not have is refused before anything is started."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from blackstart.domain.errors import UsageError
+from blackstart.domain.experiment import Experiment
+from blackstart.domain.stack import Alarm, LoadBalancer, Stack, TargetGroup
+from blackstart.domain.target_health import HealthCheck
+from blackstart.gameday.references import check_references
+
+DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "chaos" / "terminate-instance.yaml").read_text())
+STACK = Stack(
+    name="emulator",
+    region="us-east-1",
+    load_balancers=(LoadBalancer(name="web", arn="a", resource_name="web", dns_name="web.example", zones=()),),
+    target_groups=(TargetGroup(name="web", arn="t", resource_name="web", health_check=HealthCheck()),),
+    alarms=(Alarm(name="elb-5xx", resource_name="a-1", state="OK"),),
+)
+
+
+def changed(**fields) -> Experiment:
+    return Experiment.model_validate(DOCUMENT | fields)
+
+
+def test_the_shipped_experiment_names_what_the_stack_has():
+    check_references(changed(), STACK)
+
+
+def test_an_expected_alarm_may_be_absent_because_that_is_a_finding():
+    check_references(changed(expectations={"alarms": [{"name": "nobody", "within_s": 60}]}), STACK)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"load": DOCUMENT["load"] | {"load_balancer": "other"}},
+            "load.load_balancer: .* no load balancer named other",
+        ),
+        (
+            {"stop_conditions": [{"type": "alarm", "name": "elb-5x"}]},
+            r"stop_conditions\[0\]\.name: .* no alarm named elb-5x",
+        ),
+        (
+            {"stop_conditions": [{"type": "healthy-targets-below", "target_group": "x", "count": 1}]},
+            "no target group named x",
+        ),
+        (
+            {"steady_state_hypothesis": {"title": "t", "probes": [{"type": "no-alarm", "alarms": ["nope"]}]}},
+            r"probes\[0\]\.alarms: .* no alarm named nope",
+        ),
+        (
+            {"expectations": {"recovery": {"target_group": "x", "healthy_targets": 1, "within_s": 9}}},
+            "expectations.recovery.target_group",
+        ),
+    ],
+)
+def test_a_name_that_the_stack_does_not_have_is_refused_with_those_it_has(fields, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        check_references(changed(**fields), STACK)
+    assert "It has: " in caught.value.way_out
