@@ -198,6 +198,20 @@ class ScalingActivity(Model):
     ended_s: float | None = None
 
 
+class Watched(Model):
+    """How closely the stack was watched, when the observer ends: no change on record means nothing without it.
+
+    looks: at target health, answered. failed: not answered. longest_gap_s: between two answered looks, or between the
+    last one and the end; gap_began_s: when that gap began.
+    """
+
+    kind: Literal["watched"] = "watched"
+    looks: int
+    failed: int
+    longest_gap_s: float
+    gap_began_s: float
+
+
 class LoadStarted(Model):
     kind: Literal["load_started"] = "load_started"
     url: str
@@ -216,19 +230,26 @@ class LoadFinished(Model):
 class EmulatorMeasured(Model):
     """How well this machine kept the emulator's time, over the whole run. Wall seconds.
 
-    probe_p99_real_s: answer time of health checks that succeeded. check_lag_p99_real_s: how late checks started.
-    boot_max_real_s: slowest start of an instance's process until its port answered. shortest_*_s: the virtual waits
-    that these race against (None: no such wait). unserved: what the stack declares and the emulator does not act on.
+    probes: health checks begun; probes_succeeded and probes_timed_out: how they ended (the rest were refused or
+    answered wrongly). probe_p99_real_s: answer time of those that succeeded. check_lag_p99_real_s: how late checks
+    started. boot_max_real_s: slowest start of an instance's process until its port answered. shortest_*_s: the virtual
+    waits that these race against (None: no such wait). data_plane_restarts, controller_failures: the emulator's own
+    failures, which must never be blamed on the system. unserved: what the stack declares and the emulator does not act
+    on.
     """
 
     kind: Literal["emulator_measured"] = "emulator_measured"
     probes: int
+    probes_succeeded: int = 0
+    probes_timed_out: int = 0
     probe_p99_real_s: float
     check_lag_p99_real_s: float
     boot_max_real_s: float
     shortest_timeout_s: float | None
     shortest_interval_s: float | None
     shortest_grace_s: float | None
+    data_plane_restarts: int = 0
+    controller_failures: int = 0
     unserved: tuple[str, ...] = ()
 
 
@@ -282,6 +303,7 @@ Event = Annotated[
     | InstanceChanged
     | AlarmChanged
     | ScalingActivity
+    | Watched
     | LoadStarted
     | LoadFinished
     | EmulatorMeasured
