@@ -5,6 +5,7 @@ right before it is sent and refuses any other. (moto's own mocking is no safety 
 reach AWS.)
 """
 
+import os
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,13 +52,30 @@ class AwsClients:
         from botocore.config import Config
 
         if self._session is None:
-            credentials = {} if self.live else {"aws_access_key_id": "offline", "aws_secret_access_key": "offline"}
-            self._session = boto3.Session(region_name=self.region, **credentials)
-        config = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=30)
+            self._session = boto3.Session(region_name=self.region) if self.live else _offline_session(self.region)
+        # A proxy is not loopback: offline, none is asked, whatever the environment says.
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 3},
+            connect_timeout=5,
+            read_timeout=30,
+            proxies=None if self.live else {},
+        )
         client = self._session.client(service, endpoint_url=self.endpoint_url, config=config)
         if not self.live:
             client.meta.events.register("before-send.*", _refuse_unless_loopback)
         return client
+
+
+def _offline_session(region: str) -> Any:
+    """A session that reads nothing of the user's: no profile, no configuration file, no credentials."""
+    import boto3
+    from botocore.session import Session
+
+    nothing = (None, None, os.devnull, None)
+    own = Session({"profile": (None, None, None, None), "config_file": nothing, "credentials_file": nothing})
+    return boto3.Session(
+        botocore_session=own, region_name=region, aws_access_key_id="offline", aws_secret_access_key="offline"
+    )
 
 
 def _refuse_unless_loopback(request: Any, **_: Any) -> None:

@@ -103,4 +103,6 @@ def _environment(program: Program) -> dict[str, str]:
         "AWS_REGION": program.region,
         "AWS_DEFAULT_REGION": program.region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
     }

@@ -1,9 +1,10 @@
 """The command line. Heavy imports stay inside the commands: help answers in under 0.3 s."""
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -169,10 +170,14 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
 def _show(judgement: "Judgement", folder: Path, as_json: bool) -> None:
     from blackstart.report.console import show
 
-    if as_json:
-        print(judgement.model_dump_json())
-    else:
-        show(judgement, folder)
+    try:
+        if as_json:
+            print(judgement.model_dump_json(), flush=True)
+        else:
+            show(judgement, folder)
+            sys.stdout.flush()
+    except OSError:  # nobody reads any more; the verdict is in the exit code and in the run's folder
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:
@@ -180,8 +185,16 @@ def main() -> None:
     try:
         app()
     except BlackstartError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(USAGE_EXIT_CODE)
+        _fail(str(error))
+    except Exception as error:
+        if not type(error).__module__.startswith("botocore"):  # not imported here: help must stay quick
+            raise
+        _fail(f"AWS could not be asked: {error}\n  Check --region and --endpoint.")
+
+
+def _fail(text: str) -> NoReturn:
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(USAGE_EXIT_CODE)
 
 
 if __name__ == "__main__":

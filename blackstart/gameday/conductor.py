@@ -14,6 +14,7 @@ from blackstart.domain.errors import EmulatorError, GuardError
 from blackstart.domain.experiment import (
     Experiment,
     HealthyTargetsProbe,
+    StopFile,
 )
 from blackstart.domain.journal import (
     HypothesisChecked,
@@ -80,6 +81,7 @@ class Conductor:
         self._load: LoadGenerator | None = None
         self._injector: Injector | None = None
         self._finishing = False
+        self._reason: RunStopped | BaselineNotMet | LoadLost | None = None
         self._looked_at_s = 0.0
 
     def conduct(self) -> None:
@@ -90,11 +92,8 @@ class Conductor:
         failure: Exception | None = None
         try:
             self._run_phases()
-        except RunStopped as stop:
-            self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
-            self._display.say(f"stopping: {stop.detail}")
-        except (BaselineNotMet, LoadLost) as reason:
-            self._display.say(str(reason))
+        except (RunStopped, BaselineNotMet, LoadLost) as reason:
+            self._reason = reason
         except Exception as error:  # noqa: BLE001  raised again below, when everything has been put back
             failure = error
         try:
@@ -103,10 +102,6 @@ class Conductor:
             failure = failure or error
         if failure is not None:
             raise failure
-        try:
-            self._interruption.check()
-        except RunStopped as stop:  # it came while everything was being put back
-            self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
 
     def _run_phases(self) -> None:
         stack, plan = self._settle()
@@ -173,7 +168,10 @@ class Conductor:
         self._load = LoadGenerator(settings)
         self._load.start()
         self._journal.append(LoadStarted(url=settings.url, rate_per_s=load.rate_per_s, seed=self._experiment.seed))
-        wait_until(self._load_answers, FIRST_ANSWER_LIMIT_REAL_S, self._wait_real_s)
+        if not wait_until(self._load_answers, FIRST_ANSWER_LIMIT_REAL_S, self._wait_real_s):
+            self._not_met(
+                f"no request to {settings.url} was answered within {FIRST_ANSWER_LIMIT_REAL_S:.0f} wall seconds"
+            )
 
     def _load_answers(self) -> bool:
         assert self._load is not None
@@ -215,6 +213,7 @@ class Conductor:
     def _inject(self, action: PlannedAction) -> None:
         """The guard looks again at the stack of this moment; one that got weaker since the plan is not hit."""
         assert self._injector is not None
+        self._check()
         try:
             self._injector.inject(action)
         except GuardError as refusal:
@@ -227,9 +226,26 @@ class Conductor:
         """
         self._finishing = True
         with ExitStack() as steps:  # last in, first out
+            steps.callback(self._note_late_signal)
             steps.callback(self._look_back)
             steps.callback(self._restore)
             steps.callback(self._drain)
+            steps.callback(self._say_why)
+
+    def _say_why(self) -> None:
+        """Why the run ends early, if it does."""
+        if isinstance(self._reason, RunStopped):
+            self._journal.append(StopRequested(cause=self._reason.cause, detail=self._reason.detail))
+            self._display.say(f"stopping: {self._reason.detail}")
+        elif self._reason is not None:
+            self._display.say(str(self._reason))
+
+    def _note_late_signal(self) -> None:
+        """A first signal that came while everything was being put back."""
+        try:
+            self._interruption.check()
+        except RunStopped as stop:
+            self._journal.append(StopRequested(cause=stop.cause, detail=stop.detail))
 
     def _drain(self) -> None:
         with self._phase(RunPhase.DRAIN):
@@ -271,15 +287,19 @@ class Conductor:
         deadline = time.monotonic() + duration_real_s
         while True:
             if not self._finishing:
-                self._interruption.check()
-                self._check_parts()
-                self._check_stop_conditions()
+                self._check()
                 self._look_for_effects()
             self._show()
             left = deadline - time.monotonic()
             if left <= 0:
                 return
             time.sleep(min(left, SLICE_REAL_S))
+
+    def _check(self) -> None:
+        """Whether the run may go on, asked while waiting and right before each action."""
+        self._interruption.check()
+        self._check_parts()
+        self._check_stop_conditions()
 
     def _check_parts(self) -> None:
         if threading.current_thread() is not threading.main_thread() or self._observer is None:
@@ -296,9 +316,12 @@ class Conductor:
                 )
 
     def _check_stop_conditions(self) -> None:
-        if self._phase_now not in (RunPhase.FAULT, RunPhase.RECOVERY):
+        """In the baseline only a stop file stops: alarms may still lack the data to be OK, and nothing is broken."""
+        if self._phase_now not in (RunPhase.BASELINE, RunPhase.FAULT, RunPhase.RECOVERY):
             return
         for condition in self._experiment.stop_conditions:
+            if self._phase_now is RunPhase.BASELINE and not isinstance(condition, StopFile):
+                continue
             if (reason := stop_reason(condition, self._seen(), _exists)) is not None:
                 raise RunStopped("stop-condition", reason)
 

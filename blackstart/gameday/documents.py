@@ -8,9 +8,10 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from blackstart.domain.errors import DocumentError
+from blackstart.domain.errors import BlackstartError, DocumentError
 from blackstart.domain.experiment import Experiment
 from blackstart.domain.slo import Slo
+from blackstart.faults.registry import fault_named
 
 M = TypeVar("M", bound=BaseModel)
 FieldPath = tuple[str | int, ...]
@@ -22,21 +23,33 @@ def load_experiment(path: Path) -> tuple[Experiment, tuple[Slo, ...]]:
     Raises DocumentError for a file that is missing, is not YAML, or does not fit, naming line and field.
     """
     experiment = load_document(path, Experiment)
+    _check_actions(path, experiment)
     slos = tuple(load_document(Path(slo), Slo, named_by=f"{path}: load.slos") for slo in experiment.load.slos)
     known = {slo.name for slo in slos}
     for number, tolerance in enumerate(experiment.tolerances):
         for name in tolerance.slos:
             if name not in known:
-                lines = _line_numbers(_compose(path, path.read_text()))
-                where: FieldPath = ("tolerances", number, "slos", name)
-                raise DocumentError(
-                    str(path),
-                    _dotted(where),
-                    "no SLO of this name is loaded",
-                    f"load.slos brings: {', '.join(sorted(known))}.",
-                    _line_of(where, lines),
-                )
+                where = ("tolerances", number, "slos", name)
+                way_out = f"load.slos brings: {', '.join(sorted(known))}."
+                raise _error_at(path, where, "no SLO of this name is loaded", way_out)
     return experiment, slos
+
+
+def _check_actions(path: Path, experiment: Experiment) -> None:
+    for number, action in enumerate(experiment.method):
+        try:
+            fault = fault_named(action.action)
+        except BlackstartError as error:
+            raise _error_at(path, ("method", number, "action"), error.message, error.way_out) from None
+        try:
+            fault.check_parameters(action.parameters)
+        except BlackstartError as error:
+            raise _error_at(path, ("method", number, "parameters"), error.message, error.way_out) from None
+
+
+def _error_at(path: Path, where: FieldPath, problem: str, way_out: str) -> DocumentError:
+    lines = _line_numbers(_compose(path, path.read_text()))
+    return DocumentError(str(path), _dotted(where), problem, way_out, _line_of(where, lines))
 
 
 def load_document(path: Path, model: type[M], named_by: str = "") -> M:

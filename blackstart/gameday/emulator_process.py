@@ -19,6 +19,7 @@ from blackstart.domain.errors import EmulatorError, UsageError
 
 START_REAL_S = 30.0
 STOP_REAL_S = 15.0
+WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy is not loopback
 
 
 def read_status(endpoint: str) -> EmulatorStatus:
@@ -26,7 +27,7 @@ def read_status(endpoint: str) -> EmulatorStatus:
     if not is_loopback(endpoint):
         raise UsageError(f"{endpoint}: the emulator is always on loopback", "Give --endpoint http://127.0.0.1:5005.")
     try:
-        with urllib.request.urlopen(endpoint.rstrip("/") + STATUS_PATH, timeout=5) as answer:
+        with WITHOUT_PROXY.open(endpoint.rstrip("/") + STATUS_PATH, timeout=5) as answer:
             return EmulatorStatus.model_validate_json(answer.read())
     except (urllib.error.URLError, OSError, ValueError, ValidationError) as error:
         raise EmulatorError(
@@ -82,14 +83,6 @@ class EmulatorProcess:
                 f"Its log is {self._log}.",
             )
         return EmulatorStatus.model_validate(json.loads(line))
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
 
     def stop(self) -> None:
         """End it and everything it started; kills it if it takes too long."""

@@ -33,10 +33,15 @@ class JournalFile:
             now_ns = time.monotonic_ns()
             time_s = self._anchor.time_s(now_ns) if self._anchor else 0.0
             record = Record(seq=self._next_seq, monotonic_ns=now_ns, time_s=time_s, event=event)
-            self._file.write(record.model_dump_json().encode() + b"\n")
+            self._write(record.model_dump_json().encode() + b"\n")
             os.fsync(self._file.fileno())
             self._next_seq += 1
             return record
+
+    def _write(self, line: bytes) -> None:
+        """The whole line; a full disk raises at once, or at the next try after it took only a part."""
+        while line:
+            line = line[self._file.write(line) :]
 
     def close(self) -> None:
         self._file.close()

@@ -16,6 +16,7 @@ from blackstart.domain.journal import (
     Journal,
     ScalingActivity,
     TargetHealthChanged,
+    Watched,
 )
 from blackstart.domain.stack import Stack
 from blackstart.domain.target_health import TargetState
@@ -52,6 +53,11 @@ class Observer:
         self._alarm_states = {alarm.resource_name: (alarm.name, alarm.state) for alarm in stack.alarms}
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+        self._looks = 0
+        self._failed = 0
+        self._answered_at_s = self._now_s()
+        self._longest_gap_s = 0.0
+        self._gap_began_s = self._answered_at_s
         self.failure: Exception | None = None
 
     def start(self) -> None:
@@ -62,9 +68,20 @@ class Observer:
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join(10)
-        if self.failure is None:
-            self._look_at_targets()
-            self._look_at_the_rest()
+        try:
+            if self.failure is None:
+                self._look_at_targets()
+                self._look_at_the_rest()
+        finally:
+            self._end_gap()
+            self._journal.append(
+                Watched(
+                    looks=self._looks,
+                    failed=self._failed,
+                    longest_gap_s=self._longest_gap_s,
+                    gap_began_s=self._gap_began_s,
+                )
+            )
 
     def healthy(self, target_group: str) -> int:
         """Healthy targets of a group (logical name) at the last look."""
@@ -95,17 +112,29 @@ class Observer:
                 failures = 0
             except Exception as error:  # noqa: BLE001  whatever it is, the runner must learn that nobody watches
                 failures += 1
+                self._failed += 1
                 if failures >= FAILURES_ALLOWED:
                     self.failure = error
                     return
 
     def _look_at_targets(self) -> None:
         now = {(t.target_group, t.target_id, t.port): t for t in self._reader.targets()}
+        self._looks += 1
+        self._end_gap()
         for key, target in now.items():
             self._journal_change(self._targets, key, target)
         for key in self._targets.keys() - now.keys():
             gone = self._targets.pop(key)
             self._journal.append(gone.model_copy(update={"state": None, "reason": None, "description": ""}))
+
+    def _end_gap(self) -> None:
+        now_s = self._now_s()
+        if now_s - self._answered_at_s > self._longest_gap_s:
+            self._longest_gap_s, self._gap_began_s = now_s - self._answered_at_s, self._answered_at_s
+        self._answered_at_s = now_s
+
+    def _now_s(self) -> float:
+        return self._anchor.time_s(time.monotonic_ns())
 
     def _look_at_the_rest(self) -> None:
         for instance in self._reader.instances():

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -110,11 +111,41 @@ class LiveProgress:
         self._live.__exit__(kind, error, trace)
 
 
+class LossyProgress:
+    """Gives up showing, and nothing else, when the terminal was closed or the pipe broke."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+        self._broken = False
+
+    def show(self, moment: Moment) -> None:
+        self._try(lambda: self._shown.show(moment))
+
+    def say(self, text: str) -> None:
+        self._try(lambda: self._shown.say(text))
+
+    def __enter__(self) -> Self:
+        self._try(self._shown.__enter__)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._try(lambda: self._shown.__exit__(kind, error, trace))
+
+    def _try(self, show: Callable[[], object]) -> None:
+        if not self._broken:
+            try:
+                show()
+            except OSError:
+                self._broken = True
+
+
 def choose_progress(as_json: bool) -> Progress:
     """A panel on a terminal, lines elsewhere, JSON when asked."""
     if as_json:
-        return JsonProgress()
-    return LiveProgress() if sys.stderr.isatty() else LineProgress()
+        return LossyProgress(JsonProgress())
+    return LossyProgress(LiveProgress() if sys.stderr.isatty() else LineProgress())
 
 
 def describe(moment: Moment) -> str:

@@ -16,6 +16,7 @@ def check_references(experiment: Experiment, stack: Stack) -> None:
     alarms = {alarm.name for alarm in stack.alarms}
     balancers = {balancer.name for balancer in stack.load_balancers}
     _check("load.load_balancer", "load balancer", [experiment.load.load_balancer], balancers, stack)
+    _check_port(experiment, stack)
     for index, probe in enumerate(experiment.steady_state_hypothesis.probes):
         field = f"steady_state_hypothesis.probes[{index}]"
         if isinstance(probe, HealthyTargetsProbe):
@@ -30,6 +31,17 @@ def check_references(experiment: Experiment, stack: Stack) -> None:
             _check(f"{field}.name", "alarm", [condition.name], alarms, stack)
     if (recovery := experiment.expectations.recovery) is not None:
         _check("expectations.recovery.target_group", "target group", [recovery.target_group], groups, stack)
+
+
+def _check_port(experiment: Experiment, stack: Stack) -> None:
+    load = experiment.load
+    ports = next(balancer.listener_ports for balancer in stack.load_balancers if balancer.name == load.load_balancer)
+    if load.port not in ports:
+        listens = ", ".join(str(port) for port in ports) or "nowhere"
+        raise UsageError(
+            f"load.port: load balancer {load.load_balancer} does not listen on {load.port}",
+            f"It listens on: {listens}.",
+        )
 
 
 def _check(field: str, kind: str, names: Iterable[str], known: set[str], stack: Stack) -> None:

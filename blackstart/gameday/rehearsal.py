@@ -122,6 +122,9 @@ def _run(
     with ExitStack() as stack:
         with _phase(RunPhase.START, journal, progress), interruption.interruptible():
             status = _emulator(experiment, options, folder, stack)
+        if options.keep and options.endpoint is None:
+            kept = f"kept: the emulator at {status.endpoint}; end it with `kill {status.pids[0]}`"
+            stack.callback(lambda: progress.say(kept))
         journal.keep_time_by(status.anchor)
         began = journal.append(ClockRead(anchor=status.anchor))
         progress.say(f"emulator at {status.endpoint}, DNS at {status.dns.address}:{status.dns.port}")
@@ -137,8 +140,6 @@ def _run(
             status=partial(read_status, status.endpoint),
         )
         Conductor(experiment, place, folder.path, journal, interruption, progress).conduct()
-        if options.keep:
-            progress.say(f"kept: the emulator at {status.endpoint}; end it with `kill {status.pids[0]}`")
 
 
 def _emulator(experiment: Experiment, options: RehearsalOptions, folder: RunFolder, stack: ExitStack) -> EmulatorStatus:
@@ -181,6 +182,8 @@ def _deploy_by_command(options: RehearsalOptions, endpoint: str, folder: RunFold
         "AWS_DEFAULT_REGION": options.region,
         "AWS_ACCESS_KEY_ID": "offline",
         "AWS_SECRET_ACCESS_KEY": "offline",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
     }
     log = folder.path / "deploy.log"
     with log.open("wb") as output:

@@ -39,3 +39,17 @@ def test_a_request_that_would_leave_loopback_is_refused_before_it_is_sent():
     )
     with pytest.raises(GuardError, match="nothing leaves loopback"):
         client.get_caller_identity()
+
+
+def test_offline_clients_read_nothing_of_the_users_configuration(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_PROFILE", "a-profile-that-does-not-exist")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "config").write_text("[default]\nendpoint_url = https://example.com\n")
+    client = AwsClients("us-east-1", "http://127.0.0.1:9").client("sts")
+    assert client.meta.endpoint_url == "http://127.0.0.1:9"
+
+
+def test_offline_requests_are_not_sent_through_a_proxy(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")
+    client = AwsClients("us-east-1", "http://127.0.0.1:9").client("sts")
+    assert client._endpoint.http_session._proxy_config.proxy_url_for("http://127.0.0.1:9") is None

@@ -11,7 +11,7 @@ from blackstart.domain.experiment import Experiment
 from blackstart.domain.journal import RunPhase
 from blackstart.domain.recording import LoadProgress
 from blackstart.gameday.display import Display
-from blackstart.gameday.progress import JsonProgress, LineProgress, Moment, describe
+from blackstart.gameday.progress import JsonProgress, LineProgress, LossyProgress, Moment, describe
 
 EXPERIMENT = Experiment.model_validate(
     yaml.safe_load((Path(__file__).parents[2] / "chaos" / "terminate-instance.yaml").read_text())
@@ -83,3 +83,19 @@ def test_for_machines_every_line_of_standard_error_is_json(capsys):
     shown, said = map(json.loads, capsys.readouterr().err.splitlines())
     assert shown["progress"]["healthy"] == 3
     assert said == {"note": "deployed"}
+
+
+def test_a_terminal_that_was_closed_stops_the_showing_and_nothing_else():
+    class Closed(LineProgress):
+        tries = 0
+
+        def show(self, moment: Moment) -> None:
+            self.tries += 1
+            raise BrokenPipeError
+
+    closed = Closed()
+    with LossyProgress(closed) as progress:
+        progress.show(Moment("settle"))
+        progress.show(Moment("settle"))
+        progress.say("deployed")
+    assert closed.tries == 1

@@ -78,6 +78,8 @@ def test_a_good_experiment_brings_its_slos(write):
         ("{availability: 0.97}", "{latency: 0.97}", 20, "tolerances[0].slos.latency", "availability"),
         ("seed: 1", "seed: 1\nseed: 2", 3, "seed", "written twice"),
         ("phases: {", "phases: {{", 9, "", "not YAML"),
+        ("action: terminate-instances", "action: terminate", 17, "method[0].action", "terminate-instances"),
+        ("targets: one}", "targets: one, parameters: {hard: true}}", 17, "method[0].parameters", "hard"),
         ("type: healthy-targets", "type: healthy", 12, "steady_state_hypothesis.probes[0]", "healthy-targets"),
     ],
 )

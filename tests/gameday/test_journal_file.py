@@ -66,3 +66,20 @@ def test_the_whole_experiment_and_its_slos_survive_the_way_to_disk(path):
     with JournalFile(path) as journal:
         journal.append(started)
     assert read_journal(path)[0].event == started
+
+
+def test_a_write_that_takes_only_a_part_is_gone_on_with(path):
+    class Reluctant:
+        def __init__(self, file):
+            self.file = file
+
+        def write(self, data):
+            return self.file.write(data[:10])
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+    with JournalFile(path) as journal:
+        journal._file = Reluctant(journal._file)
+        written = [journal.append(PhaseStarted(phase=phase)) for phase in (RunPhase.START, RunPhase.DEPLOY)]
+    assert read_journal(path) == written

@@ -1,7 +1,9 @@
 """The observer journals every change once, from what AWS's describe calls say."""
 
+import pytest
+
 from blackstart.domain.clock import Anchor
-from blackstart.domain.journal import AlarmChanged, InstanceChanged, Record, TargetHealthChanged
+from blackstart.domain.journal import AlarmChanged, InstanceChanged, Record, TargetHealthChanged, Watched
 from blackstart.domain.stack import Alarm, Stack
 from blackstart.domain.target_health import TargetState
 from blackstart.gameday.observer import Observer
@@ -85,3 +87,23 @@ def test_alarm_changes_are_journalled_once_in_the_order_of_their_own_times():
     observer.finish()
     assert [e.state for e in journal.events if isinstance(e, AlarmChanged)] == ["ALARM", "OK"]
     assert observer.in_alarm() == ()
+
+
+def test_how_closely_it_watched_is_on_record_when_it_ends():
+    journal = Memory()
+    look(World(), journal)
+    (watched,) = [e for e in journal.events if isinstance(e, Watched)]
+    assert (watched.looks, watched.failed) == (1, 0)
+    assert watched.longest_gap_s >= 0
+
+
+def test_that_nobody_answered_is_on_record_even_when_the_last_look_fails():
+    class Silent(World):
+        def targets(self):
+            raise ConnectionError
+
+    journal = Memory()
+    observer = Observer(Silent(), STACK, journal, Anchor(monotonic_ns=0, epoch_s=0, speed=10))
+    with pytest.raises(ConnectionError):
+        observer.finish()
+    assert [e.looks for e in journal.events if isinstance(e, Watched)] == [0]
