@@ -114,17 +114,25 @@ class Injector:
     def restore_all(self) -> Restored:
         """Put everything back and wait, within each injection's bound, until AWS shows it whole.
 
-        An effect not known yet is awaited first: a crash that no health check has noticed looks like no crash. May be
+        Newest first, each whatever becomes of the others. A revert is called at once. An effect not known yet is then
+        awaited before looking for the whole: a crash that no health check has noticed looks like no crash. May be
         called again, also after it was interrupted; a call during a call (a signal handler) leaves it to the first and
         answers unknown. With nothing injected: yes.
         """
         if self._restoring:
             return Restored.UNKNOWN
         self._restoring = True
+        answers, failures = [], []
         try:
-            answers = [self._restore(injection).restored for injection in self._injections.values()]
+            for injection in reversed(self._injections.values()):
+                try:
+                    answers.append(self._restore(injection).restored)
+                except Exception as error:  # noqa: BLE001  the others are put back first, then it is raised
+                    failures.append(error)
         finally:
             self._restoring = False
+        if failures:
+            raise failures[0]
         return next((worst for worst in (Restored.NO, Restored.UNKNOWN) if worst in answers), Restored.YES)
 
     def _intend(self, action: PlannedAction) -> Injection:
@@ -165,6 +173,7 @@ class Injector:
 
     def _restore(self, injection: Injection) -> Reverted:
         if injection.reverted is None:
+            self._call_revert(injection)  # first, whether the effect is known or not; a failed call is repeated below
             self.verify(injection)
             restored, detail = self._put_back(injection)
             injection.reverted = Reverted(injection=injection.intent.injection, restored=restored, detail=detail)

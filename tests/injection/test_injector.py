@@ -302,6 +302,37 @@ def test_where_nothing_replaces_the_instance_the_crashed_service_is_started_agai
     assert comments.count("blackstart revert of crash-service") == 1
 
 
+def test_a_revert_is_called_at_once_and_not_only_when_the_effect_is_known(
+    injector: Injector, tier: Tier, journal: Any, clock: Any
+) -> None:
+    tier.clients.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web-asg", HealthCheckType="EC2")
+    injector.inject(crash(tier.ids[0]))
+    waited: list[int] = []
+
+    def count_reverts(_: float) -> None:
+        commands = tier.clients.client("ssm").list_commands()["Commands"]
+        waited.append(sum(command["Comment"] == "blackstart revert of crash-service" for command in commands))
+
+    clock.on_wait = count_reverts
+    injector.restore_all()
+    assert waited[0] == 1
+    assert waited[-1] == 1
+
+
+def test_what_cannot_be_restored_does_not_keep_the_others_broken(
+    injector: Injector, tier: Tier, journal: Any, clock: Any
+) -> None:
+    first = injector.inject(planned(tier.ids[0]))
+    clock.on_wait = lambda _: tier.register_members()
+    assert injector.restore_all() is Restored.YES
+    first.reverted = None
+    second = injector.inject(planned(tier.ids[1]).model_copy(update={"index": 1}))
+    second.fault = Mock(verify_restored=Mock(side_effect=KeyError("bug")), verify=second.fault.verify)
+    with pytest.raises(KeyError, match="bug"):
+        injector.restore_all()
+    assert first.reverted is not None
+
+
 def test_an_instance_of_no_group_that_was_terminated_is_not_restored(
     injector: Injector, tier: Tier, journal: Any, clock: Any
 ) -> None:
