@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from judged_run_builder import (
+    EXPERIMENT,
     FAULT_S,
     INSTANCES,
+    RATE_PER_S,
     VICTIM,
     JudgedRun,
     alarm,
@@ -101,8 +103,36 @@ def dropped_requests(run: JudgedRun) -> JudgedRun:
 
 
 def thinned(run: JudgedRun) -> JudgedRun:
+    """A third of the traffic, evenly spread, and the marker knows it."""
     rows = run.rows[::3]
     return run.with_rows(rows).changing("load_finished", completed=completed(len(rows)))
+
+
+def asked_for_less(run: JudgedRun) -> JudgedRun:
+    return thinned(run).asking(load=EXPERIMENT["load"] | {"rate_per_s": RATE_PER_S / 3})
+
+
+def thin_in_the_fault(run: JudgedRun) -> JudgedRun:
+    """Every tenth request of the fault phase was never planned."""
+    rows = [row for n, row in enumerate(run.rows) if n % 10 or not ns(0) <= row.intended_ns < ns(FAULT_S)]
+    return run.with_rows(rows).changing("load_finished", completed=completed(len(rows)))
+
+
+def bad_rows_lost(run: JudgedRun) -> JudgedRun:
+    """Users lost too much, and the rows that say so are gone: fewer than 1 % of all."""
+    rows = traffic(detected_s=45.0)
+    lost = [row for row in rows if not row.good][-100:]
+    return run.with_rows([row for row in rows if row not in lost])
+
+
+def short(phase: RunPhase, at_s: float) -> Bend:
+    """The journal ends a phase early; the next one begins when it always did."""
+
+    def bend(run: JudgedRun) -> JudgedRun:
+        ended = [event for _, event in run.events if event.kind == "phase_ended" and event.phase is phase]
+        return run.where(lambda _, event: event not in ended).adding((at_s, ended[0]))
+
+    return bend
 
 
 def cut_short(run: JudgedRun) -> JudgedRun:
@@ -163,7 +193,14 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("the steady state never came", never_settled, 12, "The load was never started"),
     ("hypothesis not checked", lambda run: run.without("hypothesis"), 12, "never checked"),
     ("unwell in the baseline", lambda r: r.adding(target(-90, VICTIM, TargetState.UNHEALTHY)), 12, "only 5 healthy"),
-    ("too few requests to tell", thinned, 12, "2,995 are needed"),
+    ("too few requests to tell", asked_for_less, 12, "2,995 are needed"),
+    ("less traffic than asked for", thinned, 13, "5,702 of them are needed"),
+    ("less traffic in one phase", thin_in_the_fault, 13, "The fault phase got 5,402 requests"),
+    ("fewer rows than planned", bad_rows_lost, 13, "could be the bad ones"),
+    ("more rows than planned", lambda run: run.with_rows([*run.rows, run.rows[-1]]), 13, "holds 13,201 requests"),
+    ("the fault phase was short", short(RunPhase.FAULT, 280.0), 12, "20 s of the 300 s of the fault phase"),
+    ("the baseline was short", short(RunPhase.BASELINE, -20.0), 12, "20 s of the 180 s of the baseline phase"),
+    ("short, because stopped", lambda r: stop("interrupted")(short(RunPhase.FAULT, 280.0)(r)), 130, "interrupted"),
     ("instances cannot be told apart", hidden_instances, 12, "names its instance"),
     (
         "a phase never ended",

@@ -1,14 +1,18 @@
-"""Whether the journal tells the whole story: no line missing, every phase begun and ended, the clock known."""
+"""Whether the journal tells the whole story: no line missing, every phase as long as asked, the clock known.
+
+A run that was stopped lacks phases too; its own verdict comes first.
+"""
 
 from collections.abc import Iterator, Sequence
 
 from blackstart.domain.experiment import Phase
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
-from blackstart.domain.wording import listed
+from blackstart.domain.wording import listed, seconds
 from blackstart.judgement.evidence import Evidence
 
 NAME = "completeness"
+LENGTH_SHARE_NEEDED = 0.95
 
 
 def check(evidence: Evidence) -> Sequence[Finding]:
@@ -34,7 +38,13 @@ def _missing(evidence: Evidence) -> Iterator[str]:
     for phase in Phase:
         if phase not in evidence.windows:
             yield f"a whole {phase.value} phase"
+        elif (asked_s := _asked_s(evidence, phase)) * LENGTH_SHARE_NEEDED > evidence.length_s(phase):
+            yield f"{seconds(asked_s - evidence.length_s(phase))} of the {seconds(asked_s)} of the {phase.value} phase"
     sequence = sorted(record.seq for record in evidence.records)
     gaps = [number for number, seq in enumerate(sequence) if number != seq]
     if gaps:
         yield f"line {gaps[0]} (lines are numbered without gaps)"
+
+
+def _asked_s(evidence: Evidence, phase: Phase) -> float:
+    return evidence.experiment.phases.length_s(phase) if evidence.experiment else 0.0

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import ceil, sqrt
 
-from blackstart.domain.experiment import Phase
+from blackstart.domain.experiment import Arrivals, Phase
 from blackstart.domain.journal import HypothesisChecked, LoadFinished, LoadStarted
 from blackstart.domain.judgement import Finding
 from blackstart.domain.recording import LoadCompleted
@@ -15,6 +16,9 @@ from blackstart.judgement.evidence import Evidence, Window
 NAME = "load_validity"
 SUBJECT = "the load"
 SENT_SHARE_NEEDED = 0.99
+RATE_SHARE_NEEDED = 0.95
+CHANCE = 4.0
+"""Standard deviations by which random arrivals may fall short of their mean: once in 30,000 phases."""
 SEND_LAG_SHARE_ALLOWED = 0.10
 """Of the latency threshold: beyond it the generator's own lateness would be taken for the system's."""
 CPU_RATIO_ALLOWED = 0.80
@@ -30,7 +34,7 @@ def check(evidence: Evidence) -> Sequence[Finding]:
         return [Finding(checker=NAME, subject=SUBJECT, verdict=Verdict.INCONCLUSIVE, summary=summary)]
     finished = evidence.last(LoadFinished)
     completed = finished.completed if finished else None
-    problems = [*_ended_badly(evidence, finished), *_uncovered(evidence)]
+    problems = [*_ended_badly(evidence, finished), *_uncovered(evidence), *_too_thin(evidence)]
     if completed is not None:
         problems += [*_too_little(evidence, completed), *_too_late(evidence, completed), *_too_busy(completed)]
     return problems or [_fine(completed)]
@@ -86,13 +90,36 @@ def _too_little(evidence: Evidence, completed: LoadCompleted) -> Iterator[Findin
             SENT_SHARE_NEEDED,
             "ratio",
         )
-    if len(evidence.rows) < SENT_SHARE_NEEDED * completed.planned:
+    if len(evidence.rows) != completed.planned:
         yield _invalid(
-            f"The recording holds {count(len(evidence.rows))} requests, but {count(completed.planned)} were planned.",
+            f"The recording holds {count(len(evidence.rows))} requests, but {count(completed.planned)} were planned: "
+            "those that are missing could be the bad ones.",
             len(evidence.rows),
-            SENT_SHARE_NEEDED * completed.planned,
+            completed.planned,
             "count",
         )
+
+
+def _too_thin(evidence: Evidence) -> Iterator[Finding]:
+    """A phase that met less traffic than the experiment asks for, however evenly spread."""
+    if evidence.experiment is None or not evidence.rows:
+        return
+    load = evidence.experiment.load
+    for phase, window in evidence.windows.items():
+        asked = load.rate_per_s * (window.end_ns - window.start_ns) / 1e9
+        needed = RATE_SHARE_NEEDED * asked
+        if load.arrivals is Arrivals.POISSON:
+            needed = min(needed, asked - CHANCE * sqrt(asked))
+        wanted = sum(row.intended_ns in window for row in evidence.rows)
+        if wanted < needed:
+            yield _invalid(
+                f"The {phase.value} phase got {count(wanted)} requests; {load.rate_per_s:g} a wall second are "
+                f"{count(round(asked))}, and {count(ceil(needed))} of them are needed.",
+                wanted,
+                ceil(needed),
+                "count",
+                phase,
+            )
 
 
 def _too_late(evidence: Evidence, completed: LoadCompleted) -> Iterator[Finding]:
