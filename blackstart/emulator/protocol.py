@@ -178,14 +178,19 @@ class Counters(Model):
 
 
 class Lag(Model):
-    """Wall seconds over the run. probe_p99: health checks that succeeded. check_lag_p99: how late checks began.
+    """How this data plane has kept time since it was started, wall seconds.
 
+    probes: health checks begun; probes_succeeded and probes_timed_out: how they ended (the rest were refused, answered
+    wrongly, broken off, or are still running). probe_p99: health checks that succeeded. check_lag_p99: how late checks
+    began.
     listener_problems: one line for each listener that is not served: its served port is another listener's, or cannot
     be bound.
     """
 
     kind: Literal["lag"] = "lag"
     probes: int
+    probes_succeeded: int = 0
+    probes_timed_out: int = 0
     probe_p99_real_s: float
     check_lag_p99_real_s: float
     listener_problems: tuple[str, ...] = ()

@@ -132,8 +132,20 @@ def test_timings_give_percentiles_over_the_whole_run() -> None:
         timings.succeeded(0.005)
     lag = timings.lag(("listener 80",))
     assert (lag.probes, lag.listener_problems) == (200, ("listener 80",))
+    assert (lag.probes_succeeded, lag.probes_timed_out) == (200, 0)
     assert lag.check_lag_p99_real_s == pytest.approx(0.100, rel=0.03)
     assert lag.probe_p99_real_s == pytest.approx(0.005, rel=0.03)
+
+
+def test_health_checks_are_counted_by_how_they_ended() -> None:
+    timings = Timings()
+    for _ in range(5):
+        timings.started(0.001)
+    for _ in range(2):
+        timings.succeeded(0.005)
+    timings.timed_out()
+    lag = timings.lag(())
+    assert (lag.probes, lag.probes_succeeded, lag.probes_timed_out) == (5, 2, 1)
 
 
 # --- opinions

@@ -139,6 +139,19 @@ def test_the_schedules_lag_is_told_every_second(rig: Any) -> None:
     assert lag.listener_problems == ()
 
 
+def test_checks_that_succeed_that_time_out_and_that_are_refused_are_told_apart(rig: Any) -> None:
+    rig.start()
+    answering, silent, dead = (rig.target(name) for name in ("i-1", "i-2", "i-3"))
+    dead.die()
+    rig.serve(answering.snapshot(), silent.snapshot(reach=Reach.SILENT), dead.snapshot())
+    rig.wait_for_state("i-2", TargetState.UNHEALTHY)
+    rig.wait_for_state("i-3", TargetState.UNHEALTHY)
+    lag = rig.wait_for(lambda: [lag for lag in rig.of(Lag) if lag.probes_succeeded >= 2 and lag.probes_timed_out >= 2])[
+        0
+    ]
+    assert lag.probes - lag.probes_succeeded - lag.probes_timed_out >= 2, "the refused ones"
+
+
 def test_after_a_reconnection_hello_carries_version_and_health(rig: Any, fetch: Any) -> None:
     process = rig.start()
     address = rig.serve(rig.target("i-1").snapshot())

@@ -10,7 +10,7 @@ from blackstart.emulator.dataplane.opinions import Opinions
 from blackstart.emulator.dataplane.probe import probe
 from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, Topology
-from blackstart.emulator.decisions.target_health import succeeded
+from blackstart.emulator.decisions.target_health import ProbeOutcome, succeeded
 from blackstart.emulator.protocol import TargetSnapshot
 
 
@@ -97,6 +97,8 @@ class Check:
         result = await probe(self.target, health_check, self._clock.real_s(health_check.timeout_s))
         if succeeded(result, health_check):
             self._timings.succeeded(self._clock.real_s(self._clock.now_s() - begun_s))
+        elif result.outcome is ProbeOutcome.TIMED_OUT:
+            self._timings.timed_out()
         self._opinions.decide(self._key, result, health_check)
 
 
