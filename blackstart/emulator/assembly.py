@@ -13,7 +13,7 @@ from blackstart.emulator.controllers.auto_scaling import AutoScalingController
 from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController, ServiceSettings
 from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
-from blackstart.emulator.controllers.measurement import MeasurementController
+from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.controllers.metrics import MetricsController
 from blackstart.emulator.controllers.run_command import RunCommandController
@@ -35,12 +35,15 @@ class Addresses(Protocol):
 
 @dataclass(frozen=True)
 class Frame:
-    """What controllers run in. queue: an effect outside the lock; post: a report under it, before the next tick."""
+    """What controllers run in. queue: an effect outside the lock; post: a report under it, before the next tick;
+    own_failures: the emulator's, so far.
+    """
 
     now_s: Callable[[], float]
     speed: float
     queue: Callable[[Effect], None]
     post: Callable[[Report], None]
+    own_failures: Callable[[], OwnFailures]
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Controllers:
             self.registry.apply(message)
             self.metrics.health_changed()
         elif isinstance(message, Hello):
+            self.measurement.on_hello(message.pid)
             self.registry.replace(message.health)
             self.metrics.health_changed()
         elif isinstance(message, Counters):
@@ -153,6 +157,7 @@ def assemble(
             settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
             unserved=lambda: (*unserved(), *alarms.unserved()),
             boot_max_real_s=lambda: ec2.boot_max_real_s,
+            own_failures=frame.own_failures,
         ),
         undo=undo,
     )

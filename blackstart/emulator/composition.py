@@ -19,6 +19,7 @@ from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
 from blackstart.emulator.assembly import Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
+from blackstart.emulator.controllers.measurement import OwnFailures
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import Snapshot, Upward
 
@@ -70,7 +71,13 @@ class Emulator:
         )
         settings = ServiceSettings(app=app, environment=environment, logs=state / "instances", speed=anchor.speed)
         self._controllers = assemble(
-            Frame(now_s=self.plane.now_s, speed=anchor.speed, queue=self.plane.queue, post=self.plane.post),
+            Frame(
+                now_s=self.plane.now_s,
+                speed=anchor.speed,
+                queue=self.plane.queue,
+                post=self.plane.post,
+                own_failures=self._own_failures,
+            ),
             self._host,
             self._block,
             parameters,
@@ -134,6 +141,9 @@ class Emulator:
             problems=self._controllers.measurement.problems,
             failed_services=self._controllers.ec2.failed_services,
         )
+
+    def _own_failures(self) -> OwnFailures:
+        return OwnFailures(data_plane_restarts=self._link.restarts, controller_failures=self.plane.failures)
 
     def _on_host_event(self, event: Mapping[str, Any]) -> None:
         if event["key"] == DATAPLANE:

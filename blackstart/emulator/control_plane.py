@@ -30,13 +30,17 @@ class Controller(Protocol):
 
 
 class ControlPlane:
-    """The lock, the clock and the two threads. lag_real_s: how late the latest ticks began."""
+    """The lock, the clock and the two threads. lag_real_s: how late the latest ticks began. failures: controllers',
+    reports' and effects', each of which is in the log.
+    """
 
     def __init__(self, anchor: Anchor) -> None:
         self.anchor = anchor
         self.lock = threading.Lock()
         self.mutated = threading.Event()
         self.lag_real_s = 0.0
+        self._failures_of_ticks = 0  # two counters, for each thread writes its own
+        self._failures_of_effects = 0
         self._controllers: tuple[Controller, ...] = ()
         self._effects: queue.SimpleQueue[Effect | None] = queue.SimpleQueue()
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
@@ -46,6 +50,10 @@ class ControlPlane:
     def now_s(self) -> float:
         """Virtual Unix seconds."""
         return self.anchor.time_s(time.monotonic_ns())
+
+    @property
+    def failures(self) -> int:
+        return self._failures_of_ticks + self._failures_of_effects
 
     def queue(self, effect: Effect) -> None:
         """Have an effect run outside the lock, in the order of queueing."""
@@ -72,7 +80,7 @@ class ControlPlane:
             thread.join(5)
 
     def tick_once(self) -> None:
-        """Apply what was reported, then let every controller act once. A controller that fails is logged."""
+        """Apply what was reported, then let every controller act once. Failures are logged and counted."""
         with self.lock:
             now_s = self.now_s()
             while not self._reports.empty():
@@ -84,6 +92,7 @@ class ControlPlane:
         try:
             act(now_s)
         except Exception:  # one controller's fault must not stop the others; it is in the log
+            self._failures_of_ticks += 1
             LOG.exception("a controller failed")
 
     def _run_controllers(self) -> None:
@@ -102,4 +111,5 @@ class ControlPlane:
             try:
                 effect()
             except Exception:  # the effect of one instance must not stop those of the others; it is in the log
+                self._failures_of_effects += 1
                 LOG.exception("an effect failed")

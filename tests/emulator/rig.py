@@ -15,6 +15,7 @@ from blackstart.domain.target_health import TargetReason, TargetState
 from blackstart.emulator.adapters.moto_ledger import unserved
 from blackstart.emulator.assembly import Frame, assemble
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
+from blackstart.emulator.controllers.measurement import OwnFailures
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import HealthChanged, Snapshot
 
@@ -75,12 +76,19 @@ class Rig:
         self.services = NotedServices()
         self.snapshots: list[Snapshot] = []
         self.sick: set[str] = set()
+        self.own_failures = OwnFailures()
         self._reports: list[Callable[[float], None]] = []
         self._moto = mock_aws()
         self._moto.start()
         ids = itertools.count(1)
         self.controllers = assemble(
-            Frame(now_s=lambda: self.now_s, speed=10.0, queue=lambda effect: effect(), post=self._reports.append),
+            Frame(
+                now_s=lambda: self.now_s,
+                speed=10.0,
+                queue=lambda effect: effect(),
+                post=self._reports.append,
+                own_failures=lambda: self.own_failures,
+            ),
             self.services,
             CountedAddresses(),
             Parameters.model_validate(parameters),

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.target_health import TargetState
-from blackstart.emulator.protocol import Lag, Reach
+from blackstart.emulator.controllers.measurement import OwnFailures
+from blackstart.emulator.protocol import Hello, Lag, Reach
 
 HERE = Path(__file__).parent
 
@@ -393,6 +395,52 @@ def test_listeners_that_cannot_be_served_reach_the_status_and_the_log(rig: Any, 
     assert [record.message for record in caplog.records] == ["listener 80 in us-east-1a: Address already in use"]
     tell()
     assert rig.controllers.measurement.problems == ()
+
+
+def lag_of(probes: int, succeeded: int, timed_out: int, probe_p99: float, check_lag_p99: float) -> Lag:
+    return Lag(
+        probes=probes,
+        probes_succeeded=succeeded,
+        probes_timed_out=timed_out,
+        probe_p99_real_s=probe_p99,
+        check_lag_p99_real_s=check_lag_p99,
+    )
+
+
+def figures(measured: EmulatorMeasured) -> tuple[float, ...]:
+    return (
+        measured.probes,
+        measured.probes_succeeded,
+        measured.probes_timed_out,
+        measured.probe_p99_real_s,
+        measured.check_lag_p99_real_s,
+    )
+
+
+def test_the_figures_of_a_run_outlive_a_data_plane_that_is_started_again(rig: Any) -> None:
+    apply, measurement = rig.controllers.apply, rig.controllers.measurement
+    told = [
+        (Hello(pid=1, version=0), (0, 0, 0, 0.0, 0.0)),
+        (lag_of(100, 80, 15, 0.020, 0.5), (100, 80, 15, 0.020, 0.5)),
+        (lag_of(200, 160, 30, 0.030, 0.4), (200, 160, 30, 0.030, 0.4)),
+        (Hello(pid=1, version=3), (200, 160, 30, 0.030, 0.4)),  # the same one again, after a broken connection
+        (Hello(pid=2, version=0), (200, 160, 30, 0.030, 0.4)),
+        (lag_of(10, 9, 1, 0.010, 0.6), (210, 169, 31, 0.030, 0.6)),
+        (Hello(pid=3, version=0), (210, 169, 31, 0.030, 0.6)),
+        (lag_of(5, 5, 0, 0.040, 0.1), (215, 174, 31, 0.040, 0.6)),
+    ]
+    for message, expected in told:
+        apply(message)
+        measurement.tick(rig.now_s)
+        assert figures(measurement.measured) == expected
+
+
+def test_the_emulators_own_failures_are_among_what_is_measured(rig: Any) -> None:
+    measurement = rig.controllers.measurement
+    assert (measurement.measured.data_plane_restarts, measurement.measured.controller_failures) == (0, 0)
+    rig.own_failures = OwnFailures(data_plane_restarts=1, controller_failures=2)
+    rig.tick()
+    assert (measurement.measured.data_plane_restarts, measurement.measured.controller_failures) == (1, 2)
 
 
 Refused = Callable[[Any, Any], Any]

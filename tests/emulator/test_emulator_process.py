@@ -168,7 +168,12 @@ def test_a_data_plane_that_dies_is_started_again_and_finds_the_targets_healthy(s
     until(lambda: not read(shared).ready)
     until(lambda: read(shared).ready)
     until(lambda: len(stack.healthy()) == 3)
-    assert read(shared).pids[2] != before.pids[2]
+    after = read(shared)
+    assert after.pids[2] != before.pids[2]
+    assert after.measured.data_plane_restarts == before.measured.data_plane_restarts + 1
+    assert after.measured.probes >= before.measured.probes
+    assert after.measured.probes_succeeded >= before.measured.probes_succeeded > 0
+    assert after.measured.controller_failures == 0
 
 
 def test_two_emulators_run_beside_each_other_on_different_loopback_blocks(shared: Any, slow: Any) -> None:

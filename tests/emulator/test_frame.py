@@ -53,6 +53,20 @@ def test_a_controller_that_fails_does_not_keep_the_others_from_their_tick(caplog
     assert "a controller failed" in caplog.text
 
 
+def test_every_failure_of_the_emulators_own_code_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    frame = plane()
+    assert frame.failures == 0
+    frame._controllers = (Failing(), Counting())
+    frame.post(Failing().tick)
+    frame.tick_once()
+    assert frame.failures == 2, "a report and a controller"
+    frame.start([])
+    frame.queue(lambda: Failing().tick(0.0))
+    frame.stop()
+    assert frame.failures == 3
+    assert caplog.text.count("failed") == 3
+
+
 def test_reports_are_applied_before_the_controllers_and_effects_run_in_order() -> None:
     frame, counting = plane(), Counting()
     seen: list[str] = []

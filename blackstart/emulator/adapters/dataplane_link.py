@@ -23,7 +23,8 @@ LOG = logging.getLogger(__name__)
 class DataplaneLink:
     """Starts the data plane through the process host, restarts it when it dies, and talks to it.
 
-    on_message: called on the link's thread with each message, the `Hello` of a connection included.
+    on_message: called on the link's thread with each message, the `Hello` of a connection included. restarts: how often
+    it ended, or could not be started, and was started again.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class DataplaneLink:
         self._closing = False
         self.connected = threading.Event()
         self.pid: int | None = None
+        self.restarts = 0
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(socket_path))
         self._listener.listen(1)
@@ -73,6 +75,7 @@ class DataplaneLink:
         elif event["event"] in ("exited", "start_failed") and not self._closing:
             LOG.error("the data plane ended: %s", event.get("log_tail") or event.get("error"))
             self.pid = None
+            self.restarts += 1
             threading.Timer(RESTART_PAUSE_REAL_S, self._spawn).start()
 
     def close(self) -> None:

@@ -2,32 +2,56 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.emulator.controllers.load_balancing import TargetGroupFacts
 from blackstart.emulator.protocol import Lag
 
 LOG = logging.getLogger(__name__)
+NOTHING_SEEN = Lag(probes=0, probe_p99_real_s=0.0, check_lag_p99_real_s=0.0)
 Settings = tuple[Iterable[TargetGroupFacts], Iterable[float]]
 
 
+class OwnFailures(NamedTuple):
+    """How often the emulator itself failed: its data plane ended unasked, or code of a controller raised."""
+
+    data_plane_restarts: int = 0
+    controller_failures: int = 0
+
+
 class MeasurementController:
-    """settings: target groups and grace periods as declared; unserved: one line for each thing without effect."""
+    """settings: target groups and grace periods as declared; unserved: one line for each thing without effect.
+
+    The figures of a data plane start over with its process; those published are of the whole run: sums of counts, the
+    worst of the percentiles. What a data plane saw in the second before it died is lost.
+    """
 
     def __init__(
         self,
         settings: Callable[[], Settings],
         unserved: Callable[[], tuple[str, ...]],
         boot_max_real_s: Callable[[], float],
+        own_failures: Callable[[], OwnFailures],
     ) -> None:
         self._settings = settings
         self._unserved = unserved
         self._boot_max_real_s = boot_max_real_s
-        self._lag = Lag(probes=0, probe_p99_real_s=0.0, check_lag_p99_real_s=0.0)
+        self._own_failures = own_failures
+        self._pid: int | None = None
+        self._before = NOTHING_SEEN
+        self._lag = NOTHING_SEEN
         self.measured = self._measure()
 
+    def on_hello(self, pid: int) -> None:
+        """A data plane has connected, the same one again or the successor of one that ended."""
+        if self._pid not in (None, pid):
+            self._before = _together(self._before, self._lag)
+            self._lag = NOTHING_SEEN.model_copy(update={"listener_problems": self.problems})
+        self._pid = pid
+
     def on_lag(self, lag: Lag) -> None:
-        """Keep the newest figures; the data plane reports them over the whole run. New problems go to the log."""
+        """Keep the newest figures; a data plane reports them over its whole life. New problems go to the log."""
         for problem in lag.listener_problems:
             if problem not in self.problems:
                 LOG.warning("%s", problem)
@@ -45,13 +69,29 @@ class MeasurementController:
     def _measure(self) -> EmulatorMeasured:
         groups, graces = self._settings()
         checks = [group.health_check for group in groups if group.health_check.enabled]
+        seen, failures = _together(self._before, self._lag), self._own_failures()
         return EmulatorMeasured(
-            probes=self._lag.probes,
-            probe_p99_real_s=self._lag.probe_p99_real_s,
-            check_lag_p99_real_s=self._lag.check_lag_p99_real_s,
+            probes=seen.probes,
+            probes_succeeded=seen.probes_succeeded,
+            probes_timed_out=seen.probes_timed_out,
+            probe_p99_real_s=seen.probe_p99_real_s,
+            check_lag_p99_real_s=seen.check_lag_p99_real_s,
             boot_max_real_s=self._boot_max_real_s(),
             shortest_timeout_s=min((check.timeout_s for check in checks), default=None),
             shortest_interval_s=min((check.interval_s for check in checks), default=None),
             shortest_grace_s=min((grace for grace in graces if grace > 0), default=None),
+            data_plane_restarts=failures.data_plane_restarts,
+            controller_failures=failures.controller_failures,
             unserved=self._unserved(),
         )
+
+
+def _together(one: Lag, other: Lag) -> Lag:
+    """The figures of two data planes as of one: sums of counts, the worse percentile."""
+    return Lag(
+        probes=one.probes + other.probes,
+        probes_succeeded=one.probes_succeeded + other.probes_succeeded,
+        probes_timed_out=one.probes_timed_out + other.probes_timed_out,
+        probe_p99_real_s=max(one.probe_p99_real_s, other.probe_p99_real_s),
+        check_lag_p99_real_s=max(one.check_lag_p99_real_s, other.check_lag_p99_real_s),
+    )
