@@ -93,3 +93,11 @@ def test_a_kept_emulator_outlives_the_run_and_ends_by_the_command_it_prints(rehe
     assert run.started()
     os.kill(pid, signal.SIGTERM)
     run.assert_nothing_is_left()
+
+
+def test_an_emulator_kept_after_a_failure_is_named_too(rehearse, variant):
+    run = rehearse(variant("terminate-instance", (60, 60, 40)), "--keep", "--config", "minSiz=7").wait()
+    assert run.code == 2
+    (hint,) = [line for line in run.stderr.splitlines() if "kept: the emulator" in line]
+    os.kill(int(hint.split("`kill ")[1].rstrip("`")), signal.SIGTERM)
+    run.assert_nothing_is_left()
