@@ -49,7 +49,7 @@ PRESENTATIONS: dict[Verdict, Presentation] = {
         word="Not restored",
         tone="bad",
         icon="!",
-        to_do="Act now: something is still broken. Run `blackstart recover` on this run, then look at the targets.",
+        to_do="Something that was broken is not whole again. Its ids are in the intents of this run's journal.",
     ),
     Verdict.ABORTED: Presentation(
         word="Aborted",
@@ -70,7 +70,7 @@ PRESENTATIONS: dict[Verdict, Presentation] = {
         word="Failed to run",
         tone="bad",
         icon="!",
-        to_do="Something crashed, so the run shows nothing. The message says what.",
+        to_do="The run could not be carried out, so it shows nothing. The message says why.",
     ),
 }
 

@@ -1,6 +1,8 @@
 """The verdict of the synthetic run, good and bent: each bend gives the exit code that its reason asks for."""
 
+import re
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from judged_run_builder import (
@@ -28,6 +30,7 @@ from blackstart.domain.journal import (
     RunPhase,
     StopRequested,
 )
+from blackstart.domain.judgement import Judgement
 from blackstart.domain.recording import Outcome, RequestRow
 from blackstart.domain.target_health import TargetState
 from blackstart.domain.verdict import Restored, Verdict
@@ -50,6 +53,24 @@ def load(**changes: float | int) -> Bend:
 
 def never_replaced(run: JudgedRun) -> JudgedRun:
     return run.where(lambda at_s, event: not (event.kind == "target_health" and at_s == 76.0))
+
+
+def without_expectations(run: JudgedRun) -> JudgedRun:
+    return run.asking(expectations={"alarms": EXPERIMENT["expectations"]["alarms"]})
+
+
+def reversible(run: JudgedRun) -> JudgedRun:
+    return run.changing("intent", reversibility=Reversibility.REVERSIBLE)
+
+
+def back_at_five_as_asked(run: JudgedRun) -> JudgedRun:
+    recovery = EXPERIMENT["expectations"]["recovery"] | {"healthy_targets": 5, "replacement_serves": False}
+    return never_replaced(run).asking(expectations={"recovery": recovery})
+
+
+def refused_yet_broken(run: JudgedRun) -> JudgedRun:
+    broken = Reverted(injection="inj-1", restored=Restored.NO, detail="one is gone")
+    return refused(run).adding((500.0, broken))
 
 
 def flapping(run: JudgedRun) -> JudgedRun:
@@ -225,6 +246,13 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("boots too slow", lambda run: run.changing("emulator_measured", boot_max_real_s=4.0), 13, "grace period"),
     ("checks late", lambda run: run.changing("emulator_measured", check_lag_p99_real_s=0.08), 13, "interval"),
     ("not restored", lambda r: never_replaced(r).changing("reverted", restored=Restored.NO), 14, "is NOT restored"),
+    ("not restored, says the look", lambda r: r.changing("reverted", restored=Restored.NO), 14, "is NOT restored"),
+    ("refused, but broken all the same", refused_yet_broken, 14, "one is gone"),
+    ("no word on the revert", lambda r: reversible(r).without("reverted"), 12, "the journal says nothing of it"),
+    ("revert without an answer", reversible, 12, "may not be restored: nothing to call"),
+    ("never replaced, none expected", lambda r: without_expectations(never_replaced(r)), 12, "may not be restored"),
+    ("never replaced, fewer expected", back_at_five_as_asked, 12, "may not be restored"),
+    ("never replaced, never looked", lambda r: never_replaced(r).without("reverted"), 12, "may not be restored"),
     ("stop condition", stop("stop-condition"), 15, "A stop condition ended"),
     ("interrupted", stop("interrupted"), 130, "interrupted"),
     ("terminated", stop("terminated"), 143, "terminate"),
@@ -232,9 +260,14 @@ BENDS: list[tuple[str, Bend, int, str]] = [
 ]
 
 
+@cache
+def judged(bend: Bend) -> Judgement:
+    return bend(GOOD).judged()
+
+
 @pytest.mark.parametrize(("bend", "exit_code", "words"), [b[1:] for b in BENDS], ids=[b[0] for b in BENDS])
 def test_each_reason_gives_its_own_exit_code_and_says_so(bend: Bend, exit_code: int, words: str) -> None:
-    judgement = bend(GOOD).judged()
+    judgement = judged(bend)
     assert judgement.exit_code == exit_code, judgement.headline
     assert any(words in finding.summary for finding in judgement.findings) or words in judgement.headline
 
@@ -316,5 +349,19 @@ def test_the_last_word_on_the_revert_counts() -> None:
 
 
 def test_a_self_healing_fault_counts_by_the_health_that_was_observed() -> None:
-    assert GOOD.changing("reverted", restored=Restored.NO).judged().restored is Restored.YES
+    assert GOOD.changing("reverted", restored=Restored.UNKNOWN).judged().restored is Restored.YES
+    assert GOOD.without("reverted").judged().restored is Restored.YES
     assert never_replaced(GOOD).judged().restored is Restored.UNKNOWN
+
+
+def test_no_advice_names_a_command_that_does_not_exist() -> None:
+    advice = {finding.advice for _, bend, _, _ in BENDS for finding in judged(bend).findings}
+    commands = {command for text in advice for command in re.findall(r"`blackstart (\w+)", text)}
+    assert commands == {"plan"}
+
+
+@pytest.mark.parametrize(("mode", "words"), [("rehearse", "the emulator took everything"), ("drill", VICTIM)])
+def test_what_is_left_to_do_depends_on_where_it_was_broken(mode: str, words: str) -> None:
+    for bend in (stop("interrupted"), never_replaced):
+        findings = bend(GOOD).changing("run_started", mode=mode).judged().findings
+        assert any(words in finding.advice for finding in findings if finding.checker in ("ending", "restoration"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from blackstart.domain.journal import RunFailed, StopRequested
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
+from blackstart.domain.wording import listed
 from blackstart.judgement.evidence import Evidence
 
 NAME = "ending"
@@ -18,7 +19,7 @@ STOPPED = {
 def check(evidence: Evidence) -> Sequence[Finding]:
     """One finding for every crash and every stop; a passed one when there was none."""
     crashes = [_crash(event) for _, event in evidence.of(RunFailed)]
-    stops = [_stop(event) for _, event in evidence.of(StopRequested)]
+    stops = [_stop(evidence, event) for _, event in evidence.of(StopRequested)]
     return [*crashes, *stops] or [
         Finding(checker=NAME, subject="the run", verdict=Verdict.PASSED, summary="The run went to its end by itself.")
     ]
@@ -29,12 +30,21 @@ def _crash(event: RunFailed) -> Finding:
     return Finding(checker=NAME, subject="the run", verdict=Verdict.ERROR, summary=summary, advice=event.way_out)
 
 
-def _stop(event: StopRequested) -> Finding:
+def _stop(evidence: Evidence, event: StopRequested) -> Finding:
     verdict, words = STOPPED[event.cause]
     return Finding(
         checker=NAME,
         subject="the run",
         verdict=verdict,
         summary=f"{words}: {event.detail}",
-        advice="Look at what is left with `blackstart recover`, then run the experiment again.",
+        advice=_left(evidence),
     )
+
+
+def _left(evidence: Evidence) -> str:
+    """What a stop leaves behind, in so far as anything was done."""
+    if evidence.intent_ns is None:
+        return "Nothing was injected, so there is nothing to put back."
+    if evidence.started is not None and evidence.started.mode == "rehearse":
+        return "There is nothing to put back: the emulator took everything with it (unless it was kept)."
+    return f"Look at {listed(evidence.injected_ids())}, then run the experiment again."
