@@ -52,7 +52,6 @@ class Emulator:
         self.failure = ""
         self._on_failure = on_failure
         self._closing = False
-        self._id = emulator_id
         self.plane = ControlPlane(anchor)
         self._server = moto_server.Server(port, self._serve)
         self._block = LoopbackBlock()

@@ -5,23 +5,15 @@ from typing import Any
 
 import pytest
 
-from blackstart.domain.target_health import HealthCheck, TargetState
+from blackstart.domain.target_health import TargetState
 from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
-from blackstart.emulator.controllers.metrics import CountedTarget, HostCensus, MetricsController, census_of
+from blackstart.emulator.controllers.metrics import CountedTarget, HostCensus, MetricsController
 from blackstart.emulator.decisions.latency_histogram import bucket_of
 from blackstart.emulator.decisions.metric_statistics import Aggregate, statistic
 from blackstart.emulator.protocol import (
     CounterRow,
     Counters,
-    FixedResponse,
-    Forward,
     HealthChanged,
-    ListenerSnapshot,
-    LoadBalancerSnapshot,
-    NodeSnapshot,
-    Snapshot,
-    TargetGroupSnapshot,
-    TargetSnapshot,
 )
 
 ELB = "arn:aws:elasticloadbalancing:us-east-1:123456789012"
@@ -192,31 +184,3 @@ def test_a_delay_holds_a_minute_back_until_after_its_end():
     assert world.minute("RequestCount", LB) is None
     world.metrics.tick(NOW_S + 90)
     assert world.value("Sum", "RequestCount", LB) == 10.0
-
-
-def test_the_census_of_a_snapshot_leaves_draining_and_unused_targets_out():
-    def target(name: str, held: TargetState | None) -> TargetSnapshot:
-        return TargetSnapshot(
-            target_id=name, port=80, zone="us-east-1a", private_ip="", address="", registration=1, held=held
-        )
-
-    targets = (target("i-1", None), target("i-2", TargetState.DRAINING), target("i-3", TargetState.UNUSED))
-    listeners = tuple(
-        ListenerSnapshot(arn=f"l{port}", port=port, action=action)
-        for port, action in (
-            (80, Forward(target_group_arn=TG_ARN)),
-            (81, Forward(target_group_arn=TG_ARN)),
-            (82, FixedResponse(status_code=404)),
-        )
-    )
-    balancer = LoadBalancerSnapshot(
-        arn=LB_ARN,
-        metric_name="",
-        dns_name="",
-        nodes=(NodeSnapshot(zone="us-east-1a", address="127.0.0.2"),),
-        listeners=listeners,
-    )
-    group = TargetGroupSnapshot(arn=TG_ARN, metric_name="", health_check=HealthCheck(), targets=targets)
-    [census] = census_of(Snapshot(version=1, load_balancers=(balancer,), target_groups=(group,)))
-    assert [counted.target_id for counted in census.targets] == ["i-1"]
-    assert (census.load_balancer_arn, census.target_group_arn, census.node_zones) == (LB_ARN, TG_ARN, ("us-east-1a",))

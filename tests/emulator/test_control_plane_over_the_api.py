@@ -397,6 +397,28 @@ def test_listeners_that_cannot_be_served_reach_the_status_and_the_log(rig: Any, 
     assert rig.controllers.measurement.problems == ()
 
 
+def test_a_groups_instance_warm_up_is_described_as_it_was_given(stack: Any) -> None:
+    stack.asg.update_auto_scaling_group(AutoScalingGroupName="web", DefaultInstanceWarmup=77)
+    assert stack.group()["DefaultInstanceWarmup"] == 77
+
+
+def test_the_hosts_to_count_are_the_targets_in_use_once_a_group_and_without_draining_ones(rig: Any, stack: Any) -> None:
+    to_group = [{"Type": "forward", "TargetGroupArn": stack.target_group}]
+    elsewhere = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
+    for port, actions in ((81, to_group), (82, elsewhere)):
+        stack.elb.create_listener(LoadBalancerArn=stack.balancer, Protocol="HTTP", Port=port, DefaultActions=actions)
+    draining, *others = sorted(stack.members())
+    stack.elb.deregister_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": draining}])
+    rig.tick()
+    (census,) = rig.controllers.balancing.census()
+    assert (census.load_balancer_arn, census.target_group_arn) == (stack.balancer, stack.target_group)
+    assert set(census.node_zones) == set(web_stack.ZONES)
+    assert sorted(counted.target_id for counted in census.targets) == others
+    stack.elb.deregister_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": other} for other in others])
+    rig.tick()
+    assert rig.controllers.balancing.census()[0].targets == ()
+
+
 def lag_of(probes: int, succeeded: int, timed_out: int, probe_p99: float, check_lag_p99: float) -> Lag:
     return Lag(
         probes=probes,

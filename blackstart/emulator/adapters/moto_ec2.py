@@ -5,7 +5,6 @@ terminated), `run_instances` (running at once; ignores the launch template's ins
 """
 
 import copy
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
@@ -166,12 +165,3 @@ def _decoded(user_data: Any) -> str:
         return str(encoded.decode()) if encoded is not None else ""
     except ValueError:
         return ""
-
-
-def subnet_zone(backend: Any, subnet_id: str) -> str:
-    """The zone of a subnet. Raises moto's InvalidSubnetIdError for an unknown one."""
-    return str(backend.get_subnet(subnet_id).availability_zone)
-
-
-def is_instance_id(target_id: str) -> bool:
-    return re.fullmatch(r"i-[0-9a-f]+", target_id) is not None

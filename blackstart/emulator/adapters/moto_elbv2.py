@@ -54,7 +54,6 @@ class MotoLoadBalancers:
                 arn=group.arn,
                 port=int(group.port),
                 health_check=_health_check(group),
-                deregistration_delay_s=float(group.attributes["deregistration_delay.timeout_seconds"]),
             )
             for group in target_groups()
         )

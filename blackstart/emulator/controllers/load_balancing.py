@@ -41,7 +41,6 @@ class TargetGroupFacts(Model):
     arn: str
     port: int
     health_check: HealthCheck
-    deregistration_delay_s: float = 300.0
 
 
 class LoadBalancerStore(Protocol):
@@ -115,10 +114,6 @@ class LoadBalancingController:
     def registered(self, target_group_arn: str) -> tuple[tuple[str, int], ...]:
         """(target id, port) of every registration, draining ones included."""
         return tuple((r.target_id, r.port) for r in self._book.registrations(target_group_arn))
-
-    def zone_of(self, target_group_arn: str, target_id: str) -> str | None:
-        target = self._target(target_group_arn, target_id, None)
-        return target.zone if target else None
 
     def census(self) -> tuple[HostCensus, ...]:
         """The target groups in use with the targets that HealthyHostCount counts."""

@@ -13,7 +13,7 @@ from blackstart.domain.target_health import TargetState
 from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.decisions.latency_histogram import bucket_value_real_s
 from blackstart.emulator.decisions.metric_statistics import Aggregate, of_histogram, of_value, scaled
-from blackstart.emulator.protocol import CounterRow, Counters, Forward, HealthChanged, Snapshot
+from blackstart.emulator.protocol import CounterRow, Counters, HealthChanged, Snapshot
 
 NAMESPACE = "AWS/ApplicationELB"
 SAMPLE_S = 10.0
@@ -44,22 +44,6 @@ class HostCensus(Model):
     target_group_arn: str
     node_zones: tuple[str, ...]
     targets: tuple[CountedTarget, ...] = ()
-
-
-def census_of(snapshot: Snapshot) -> tuple[HostCensus, ...]:
-    """The target groups that the balancers of a snapshot forward to, without draining and unused targets."""
-    groups = {group.arn: group for group in snapshot.target_groups}
-    found = []
-    for balancer in snapshot.load_balancers:
-        forwards = [listener.action for listener in balancer.listeners if isinstance(listener.action, Forward)]
-        for arn in dict.fromkeys(forward.target_group_arn for forward in forwards):
-            targets = [target for target in groups[arn].targets if target.held is None] if arn in groups else []
-            counted = tuple(CountedTarget(target_id=t.target_id, port=t.port, zone=t.zone) for t in targets)
-            zones = tuple(node.zone for node in balancer.nodes)
-            found.append(
-                HostCensus(load_balancer_arn=balancer.arn, target_group_arn=arn, node_zones=zones, targets=counted)
-            )
-    return tuple(found)
 
 
 class MetricsController:
