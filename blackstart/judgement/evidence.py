@@ -34,6 +34,8 @@ from blackstart.domain.stack import Stack
 from blackstart.domain.target_health import TargetState
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
+TargetKey = tuple[str, str, int]
+"""Target group, target id, port: an instance may be registered on several ports."""
 JUDGED = {RunPhase(phase.value): phase for phase in Phase}
 NO_CLOCK = Anchor(monotonic_ns=0, epoch_s=0.0, speed=1.0)
 
@@ -64,8 +66,8 @@ class Evidence:
     """One run. Times are virtual Unix seconds unless a name says otherwise.
 
     records: without the verdict of an earlier judging. windows: the judged phases that both began and ended.
-    requests: the rows of each of them. health: steps of each (target group, target id). injected_s: the first applied
-    action; None when none was. end_s: end of the recovery phase, or of the journal.
+    requests: the rows of each of them. health: steps of each target. injected_s: the first applied action; None when
+    none was. end_s: end of the recovery phase, or of the journal.
     """
 
     run: str
@@ -76,7 +78,7 @@ class Evidence:
     has_clock: bool
     windows: Mapping[Phase, Window]
     requests: Mapping[Phase, tuple[RequestRow, ...]]
-    health: Mapping[tuple[str, str], tuple[HealthStep, ...]]
+    health: Mapping[TargetKey, tuple[HealthStep, ...]]
     alarms: tuple[AlarmChanged, ...]
     intent_ns: int | None
     injected_ns: int | None
@@ -153,13 +155,13 @@ class Evidence:
             for probe in self.experiment.steady_state_hypothesis.probes:
                 if probe.type == "healthy-targets":
                     return probe.target_group
-        return next(iter(self.health), (None,))[0]
+        return next((group for group, _, _ in self.health), None)
 
     def healthy_steps(self, target_group: str) -> tuple[tuple[float, int], ...]:
         """(from when, healthy targets) of a group, one entry a moment at which anything was seen to change."""
         changes = sorted(
             (step.at_s, number, step.state is TargetState.HEALTHY)
-            for number, ((group, _), steps) in enumerate(self.health.items())
+            for number, ((group, _, _), steps) in enumerate(self.health.items())
             if group == target_group
             for step in steps
         )
@@ -241,12 +243,12 @@ def _rows_of(phase: Phase, windows: Mapping[Phase, Window], rows: Sequence[Reque
     return tuple(row for row in rows if belongs(row))
 
 
-def _health(records: Sequence[Record], anchor: Anchor, end_ns: int) -> dict[tuple[str, str], tuple[HealthStep, ...]]:
-    steps: dict[tuple[str, str], list[HealthStep]] = {}
+def _health(records: Sequence[Record], anchor: Anchor, end_ns: int) -> dict[TargetKey, tuple[HealthStep, ...]]:
+    steps: dict[TargetKey, list[HealthStep]] = {}
     for record, event in events_of(records, TargetHealthChanged):
         if record.monotonic_ns > end_ns:
             continue
         note = event.description or (event.reason.value if event.reason else "")
         step = HealthStep(anchor.time_s(record.monotonic_ns), event.state, event.zone, note)
-        steps.setdefault((event.target_group, event.target_id), []).append(step)
+        steps.setdefault((event.target_group, event.target_id, event.port), []).append(step)
     return {target: tuple(sorted(seen, key=lambda step: step.at_s)) for target, seen in steps.items()}

@@ -83,9 +83,13 @@ class Recovery:
 
 
 def left_healthy_s(evidence: Evidence, target_id: str, since_s: float) -> float | None:
-    """When a target, healthy at `since_s`, was first seen in any other state afterwards (virtual Unix seconds)."""
+    """When a target, healthy at `since_s`, was first seen in any other state afterwards (virtual Unix seconds).
+
+    On whichever of its ports came first. `describe_target_health` gives one answer for all nodes of a load balancer, so
+    this is the first node's notice.
+    """
     times = []
-    for (_, target), steps in evidence.health.items():
+    for (_, target, _), steps in evidence.health.items():
         before = [step for step in steps if step.at_s <= since_s]
         if target != target_id or not before or before[-1].state is not TargetState.HEALTHY:
             continue

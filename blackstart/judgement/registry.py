@@ -20,6 +20,7 @@ from blackstart.judgement.checkers import (
     restoration,
     steady_state,
     timekeeping,
+    watching,
 )
 from blackstart.judgement.evidence import Evidence
 
@@ -30,6 +31,7 @@ CHECKERS: tuple[Checker, ...] = (
     steady_state.check,
     load_validity.check,
     timekeeping.check,
+    watching.check,
     effect.check,
     objectives.check,
     alarms.check,

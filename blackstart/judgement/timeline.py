@@ -92,10 +92,12 @@ def _faults(evidence: Evidence) -> Iterator[Band]:
 
 def _targets(evidence: Evidence) -> Iterator[Band]:
     group = evidence.target_group()
-    for (target_group, target), steps in evidence.health.items():
+    ids = [target for target_group, target, _ in evidence.health if target_group == group]
+    for (target_group, target, port), steps in evidence.health.items():
         if target_group == group:
             states = [State(evidence.relative_s(s.at_s), s.state.value if s.state else None, s.note) for s in steps]
-            label = f"{target} {steps[0].zone}" if steps[0].zone else target
+            name = f"{target}:{port}" if ids.count(target) > 1 else target
+            label = f"{name} {steps[0].zone}" if steps[0].zone else name
             yield from _bands("target", label, states)
 
 

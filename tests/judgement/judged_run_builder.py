@@ -34,6 +34,7 @@ from blackstart.domain.journal import (
     ScalingActivity,
     StackObserved,
     TargetHealthChanged,
+    Watched,
 )
 from blackstart.domain.judgement import Judgement
 from blackstart.domain.recording import LoadCompleted, Outcome, RequestRow
@@ -251,6 +252,7 @@ def good_events() -> list[tuple[float, Event]]:
         (end_s, PhaseEnded(phase=RunPhase.RECOVERY)),
         (end_s + 5, LoadFinished(exit_code=0, completed=completed(int((BASELINE_S + end_s) * RATE_PER_S / SPEED)))),
         (end_s + 6, Reverted(injection="inj-1", restored=Restored.UNKNOWN, detail="nothing to call")),
+        (end_s + 6.5, Watched(looks=900, failed=1, longest_gap_s=2.1, gap_began_s=virtual(140.0))),
         (
             end_s + 7,
             EmulatorMeasured(

@@ -10,6 +10,7 @@ from judged_run_builder import (
     FAULT_S,
     INSTANCES,
     RATE_PER_S,
+    RECOVERY_S,
     VICTIM,
     JudgedRun,
     alarm,
@@ -19,6 +20,7 @@ from judged_run_builder import (
     target,
     the_stack,
     traffic,
+    virtual,
 )
 
 from blackstart.domain.journal import (
@@ -79,6 +81,20 @@ def flapping(run: JudgedRun) -> JudgedRun:
 
 def without_the_alarm(run: JudgedRun) -> JudgedRun:
     return run.where(lambda _, event: not (event.kind == "alarm" and event.name == "healthy-hosts"))
+
+
+def watched(looks: int = 900, gap_s: float = 12.0, began_s: float = 0.0) -> Bend:
+    gap = {"looks": looks, "longest_gap_s": gap_s, "gap_began_s": virtual(began_s)}
+    return lambda run: run.changing("watched", **gap)
+
+
+def one_port_of_two_fails(run: JudgedRun) -> JudgedRun:
+    """Another instance serves on a second port too, which goes unhealthy for good."""
+    at_s, first = target(-240.0, list(INSTANCES)[3], TargetState.HEALTHY)
+    second = first.model_copy(update={"port": 8081})
+    return run.adding((at_s, second), (200.0, second.model_copy(update={"state": TargetState.UNHEALTHY}))).asking(
+        expectations={"recovery": EXPERIMENT["expectations"]["recovery"] | {"healthy_targets": 7}}
+    )
 
 
 def alarms_all(state: str) -> Bend:
@@ -245,6 +261,12 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("probes too slow", lambda run: run.changing("emulator_measured", probe_p99_real_s=0.41), 13, "82 % of"),
     ("boots too slow", lambda run: run.changing("emulator_measured", boot_max_real_s=4.0), 13, "grace period"),
     ("checks late", lambda run: run.changing("emulator_measured", check_lag_p99_real_s=0.08), 13, "interval"),
+    ("how it was watched is not told", lambda run: run.without("watched"), 12, "does not say how closely"),
+    ("nobody watched", watched(looks=0), 12, "No look at the targets was ever answered, 1 more"),
+    ("not watched in the fault", watched(began_s=100.0), 12, "for 12 s from +100 s on, in the fault phase;"),
+    ("not watched between phases", watched(began_s=290), 12, "in the fault phase and the recovery phase"),
+    ("not watched after all phases", watched(began_s=FAULT_S + RECOVERY_S), 0, "the longest gap was 12 s"),
+    ("one port of two never came back", one_port_of_two_fails, 10, "Only 6 of 7"),
     ("not restored", lambda r: never_replaced(r).changing("reverted", restored=Restored.NO), 14, "is NOT restored"),
     ("not restored, says the look", lambda r: r.changing("reverted", restored=Restored.NO), 14, "is NOT restored"),
     ("refused, but broken all the same", refused_yet_broken, 14, "one is gone"),
