@@ -26,14 +26,34 @@ def describe(alarm: AlarmChanged | Alarm) -> str:
     return f"{alarm.name} {alarm.zone}" if alarm.zone else alarm.name
 
 
+def injected_zones(evidence: Evidence) -> frozenset[str]:
+    """Zones of the instances that were acted on, as AWS described them before, else as their targets' health has it."""
+    stack, ids = evidence.stack_before(), set(evidence.injected_ids())
+    described = {each.instance_id: each.zone for each in stack.instances} if stack else {}
+    targets = {target: steps[0].zone for (_, target, _), steps in evidence.health.items()}
+    return frozenset(zone for target, zone in (targets | described).items() if target in ids and zone)
+
+
+def concerned(evidence: Evidence, alarm: AlarmChanged | Alarm) -> bool:
+    """Whether an alarm can tell of what was injected: one that watches a zone tells of that zone only."""
+    return alarm.zone is None or alarm.zone in injected_zones(evidence)
+
+
 def states_at_injection(evidence: Evidence, name: str) -> dict[str, str]:
-    """State of each alarm of a logical name, by AWS's name, right before the injection."""
+    """State right before the injection, by AWS's name, of each alarm of a logical name that it concerns."""
     if evidence.injected_s is None:
         return {}
     stack = evidence.stack_before()
-    states = {alarm.resource_name: alarm.state for alarm in stack.alarms if alarm.name == name} if stack else {}
-    before = (e for e in evidence.alarms if e.name == name and e.at_s < evidence.injected_s)
+    alarms = [alarm for alarm in stack.alarms if alarm.name == name] if stack else []
+    states = {alarm.resource_name: alarm.state for alarm in alarms if concerned(evidence, alarm)}
+    before = (e for e in evidence.alarms if e.name == name and e.at_s < evidence.injected_s and concerned(evidence, e))
     return states | {event.resource_name: event.state for event in before}
+
+
+def runbook(evidence: Evidence, alarm: AlarmChanged) -> str:
+    """Path of the runbook that an alarm names; "" when it names none."""
+    stack = evidence.stack_before()
+    return next((a.runbook or "" for a in stack.alarms if a.resource_name == alarm.resource_name), "") if stack else ""
 
 
 def raised(evidence: Evidence, name: str | None = None) -> tuple[AlarmChanged, ...]:

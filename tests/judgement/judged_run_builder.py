@@ -169,7 +169,16 @@ def the_stack() -> Stack:
         zones=ZONES,
         instances=tuple(Instance(instance_id=i, name="web", zone=z, state="running") for i, z in INSTANCES.items()),
         alarms=(
-            *(Alarm(name="healthy-hosts", resource_name=f"healthy-hosts-{z}", state="OK", zone=z) for z in ZONES),
+            *(
+                Alarm(
+                    name="healthy-hosts",
+                    resource_name=f"healthy-hosts-{z}",
+                    state="OK",
+                    zone=z,
+                    runbook="runbooks/healthy-hosts.md",
+                )
+                for z in ZONES
+            ),
             Alarm(name="target-5xx", resource_name="target-5xx", state="OK"),
             Alarm(name="elb-5xx", resource_name="elb-5xx", state="OK"),
         ),
@@ -257,6 +266,8 @@ def good_events() -> list[tuple[float, Event]]:
             end_s + 7,
             EmulatorMeasured(
                 probes=1900,
+                probes_succeeded=1871,
+                probes_timed_out=4,
                 probe_p99_real_s=0.021,
                 check_lag_p99_real_s=0.0061,
                 boot_max_real_s=0.4,

@@ -76,6 +76,13 @@ def test_the_first_alarm_detected_the_fault_even_if_nobody_expected_it() -> None
     )
 
 
+def test_an_alarm_that_fired_names_its_runbook() -> None:
+    elsewhere = alarm(70.0, "healthy-hosts", "OK", "ALARM", ZONES[1])
+    said = {finding.subject: finding.summary for finding in GOOD.adding(elsewhere).judged().findings}
+    assert said["alarm healthy-hosts"].endswith("180 s allowed (runbook: runbooks/healthy-hosts.md).")
+    assert "healthy-hosts us-east-1b after 70 s (runbook: runbooks/healthy-hosts.md)" in said["other alarms"]
+
+
 def test_a_measured_span_outside_its_prediction_is_told_and_does_not_fail_the_run() -> None:
     plan = next(event for _, event in GOOD.events if event.kind == "plan")
     action = plan.actions[0].model_copy(update={"detection_s": (1.0, 10.0)})

@@ -12,6 +12,7 @@ from judged_run_builder import (
     RATE_PER_S,
     RECOVERY_S,
     VICTIM,
+    ZONES,
     JudgedRun,
     alarm,
     answered,
@@ -105,6 +106,33 @@ def alarms_all(state: str) -> Bend:
 
 def alarm_not_in_the_stack(run: JudgedRun) -> JudgedRun:
     return without_the_alarm(run).changing("stack", stack=the_stack().model_copy(update={"alarms": ()}))
+
+
+def alarm_of(zone: str | None) -> Bend:
+    return lambda run: without_the_alarm(run).adding(alarm(63.0, "healthy-hosts", "OK", "ALARM", zone))
+
+
+def no_data_where_it_happened(run: JudgedRun) -> JudgedRun:
+    alarms = tuple(
+        each.model_copy(update={"state": "INSUFFICIENT_DATA"}) if each.zone == ZONES[0] else each
+        for each in the_stack().alarms
+    )
+    return without_the_alarm(run).changing("stack", stack=the_stack().model_copy(update={"alarms": alarms}))
+
+
+def no_alarm_where_it_happened(run: JudgedRun) -> JudgedRun:
+    alarms = tuple(each for each in the_stack().alarms if each.zone != ZONES[0])
+    return without_the_alarm(run).changing("stack", stack=the_stack().model_copy(update={"alarms": alarms}))
+
+
+def measured(**changes: int) -> Bend:
+    return lambda run: run.changing("emulator_measured", **changes)
+
+
+def slow_for_their_timeout(run: JudgedRun) -> JudgedRun:
+    """A client that gives up after 6 virtual seconds, at speed 10 after 0.6 s, and answers that take 0.4 s."""
+    slow = [row.model_copy(update={"end_ns": row.intended_ns + 396_000_000}) for row in run.rows]
+    return run.with_rows(slow).asking(load=EXPERIMENT["load"] | {"timeout_s": 6.0})
 
 
 def hidden_instances(run: JudgedRun) -> JudgedRun:
@@ -213,6 +241,10 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("the alarm stayed silent", without_the_alarm, 10, "stayed silent"),
     ("the alarm is not in the stack", alarm_not_in_the_stack, 10, "has no alarm healthy-hosts"),
     ("the alarm came late", late_alarm, 10, "20 s too late"),
+    ("the alarm of another zone", alarm_of(ZONES[1]), 10, "healthy-hosts stayed silent"),
+    ("an alarm of no zone", alarm_of(None), 0, "healthy-hosts went to ALARM after 63 s"),
+    ("no data in the zone", no_data_where_it_happened, 12, "healthy-hosts never had data"),
+    ("no alarm for the zone", no_alarm_where_it_happened, 10, "no alarm healthy-hosts for us-east-1a"),
     ("the target was never replaced", never_replaced, 10, "Only 5 of 6"),
     ("recovered, but not for good", flapping, 10, "Only 5 of 6"),
     ("the replacement never served", no_replacement_answers, 10, "No instance launched since"),
@@ -257,7 +289,10 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("generator too busy", load(cpu_ratio=0.93), 13, "93 % of a core"),
     ("recording stops half-way", cut_short, 13, "a hole of"),
     ("emulator not measured", lambda run: run.without("emulator_measured"), 13, "never said"),
-    ("no probe", lambda run: run.changing("emulator_measured", probes=0), 12, "No health check ever succeeded"),
+    ("no probe succeeded", measured(probes_succeeded=0), 12, "No health check ever succeeded"),
+    ("data plane restarted", measured(data_plane_restarts=1), 13, "The emulator itself failed 1 time; its log"),
+    ("controllers failed", measured(controller_failures=3), 13, "The emulator itself failed 3 times; its log"),
+    ("requests too slow", slow_for_their_timeout, 13, "a good request (p99) takes 66 % of the client's timeout"),
     ("probes too slow", lambda run: run.changing("emulator_measured", probe_p99_real_s=0.41), 13, "82 % of"),
     ("boots too slow", lambda run: run.changing("emulator_measured", boot_max_real_s=4.0), 13, "grace period"),
     ("checks late", lambda run: run.changing("emulator_measured", check_lag_p99_real_s=0.08), 13, "interval"),

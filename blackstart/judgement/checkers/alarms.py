@@ -3,11 +3,21 @@
 from collections.abc import Sequence
 
 from blackstart.domain.experiment import AlarmExpectation
+from blackstart.domain.journal import AlarmChanged
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
 from blackstart.domain.wording import listed, seconds
 from blackstart.judgement.evidence import Evidence
-from blackstart.judgement.measures import ALARM, NO_DATA, describe, raised, states_at_injection
+from blackstart.judgement.measures import (
+    ALARM,
+    NO_DATA,
+    concerned,
+    describe,
+    injected_zones,
+    raised,
+    runbook,
+    states_at_injection,
+)
 
 NAME = "alarms"
 
@@ -15,6 +25,7 @@ NAME = "alarms"
 def check(evidence: Evidence) -> Sequence[Finding]:
     """One finding for each expected alarm, and a note on the others. Without an injection there is nothing to expect.
 
+    An alarm that watches a zone counts only when something was injected in that zone.
     Deviated: late, silent, or not in the stack. Inconclusive: it never had data, or was in ALARM already.
     """
     if evidence.injected_s is None or evidence.experiment is None:
@@ -24,27 +35,33 @@ def check(evidence: Evidence) -> Sequence[Finding]:
 
 
 def _expected(evidence: Evidence, expected: AlarmExpectation) -> Finding:
-    first = next(iter(raised(evidence, expected.name)), None)
+    first = next((event for event in raised(evidence, expected.name) if concerned(evidence, event)), None)
     if first is None:
         return _silent(evidence, expected)
     after_s = evidence.relative_s(first.at_s)
+    words, book = f"{describe(first)} went to ALARM after {seconds(after_s)}", _runbook(evidence, first)
     if after_s > expected.within_s:
         late_s = after_s - expected.within_s
-        summary = f"{describe(first)} went to ALARM after {seconds(after_s)}, {seconds(late_s)} too late."
-        return _finding(expected, Verdict.DEVIATED, summary, after_s)
-    summary = f"{describe(first)} went to ALARM after {seconds(after_s)}, {seconds(expected.within_s)} allowed."
-    return _finding(expected, Verdict.PASSED, summary, after_s)
+        return _finding(expected, Verdict.DEVIATED, f"{words}, {seconds(late_s)} too late{book}.", after_s)
+    return _finding(expected, Verdict.PASSED, f"{words}, {seconds(expected.within_s)} allowed{book}.", after_s)
+
+
+def _runbook(evidence: Evidence, event: AlarmChanged) -> str:
+    path = runbook(evidence, event)
+    return f" (runbook: {path})" if path else ""
 
 
 def _silent(evidence: Evidence, expected: AlarmExpectation) -> Finding:
-    before = states_at_injection(evidence, expected.name)
-    if not before and not any(event.name == expected.name for event in evidence.alarms):
-        summary = f"The stack has no alarm {expected.name}, so nobody would have been told."
+    before, events = states_at_injection(evidence, expected.name), _events(evidence, expected.name)
+    if not before and not events:
+        zones = injected_zones(evidence)
+        where = f" for {listed(sorted(zones))}" if zones else ""
+        summary = f"The stack has no alarm {expected.name}{where}, so nobody would have been told."
         return _finding(expected, Verdict.DEVIATED, summary, advice="Declare the alarm, or mend its name here.")
     if before and set(before.values()) == {ALARM}:
         summary = f"{expected.name} was in ALARM before the injection, so it could not tell of it."
         return _finding(expected, Verdict.INCONCLUSIVE, summary, advice="Wait until it is OK before breaking anything.")
-    if set(before.values()) == {NO_DATA} and not _ever_had_data(evidence, expected.name):
+    if set(before.values()) == {NO_DATA} and all(event.state == NO_DATA for event in events):
         summary = f"{expected.name} never had data: whether it would have fired is unknown."
         return _finding(expected, Verdict.INCONCLUSIVE, summary, advice="Check the alarm's metric and dimensions.")
     watched_s = evidence.relative_s(evidence.end_s)
@@ -52,15 +69,18 @@ def _silent(evidence: Evidence, expected: AlarmExpectation) -> Finding:
     return _finding(expected, Verdict.DEVIATED, summary)
 
 
-def _ever_had_data(evidence: Evidence, name: str) -> bool:
-    return any(event.name == name and event.state != NO_DATA for event in evidence.alarms)
+def _events(evidence: Evidence, name: str) -> list[AlarmChanged]:
+    return [event for event in evidence.alarms if event.name == name and concerned(evidence, event)]
 
 
 def _others(evidence: Evidence, expected: set[str]) -> Sequence[Finding]:
-    others = [event for event in raised(evidence) if event.name not in expected]
+    others = [event for event in raised(evidence) if event.name not in expected or not concerned(evidence, event)]
     if not others:
         return []
-    told = [f"{describe(event)} after {seconds(evidence.relative_s(event.at_s))}" for event in others]
+    told = [
+        f"{describe(event)} after {seconds(evidence.relative_s(event.at_s))}{_runbook(evidence, event)}"
+        for event in others
+    ]
     summary = f"Also went to ALARM, without being expected: {listed(told)}."
     return [Finding(checker=NAME, subject="other alarms", verdict=Verdict.PASSED, summary=summary)]
 

@@ -61,5 +61,7 @@ def _finding(verdict: Verdict, summary: str, gap_s: float | None = None) -> Find
         measured=gap_s,
         limit=None if gap_s is None else GAP_ALLOWED_S,
         unit="" if gap_s is None else "s",
-        advice="" if verdict is Verdict.PASSED else "Run again on a machine with less to do, a rehearsal also at a lower --speed.",
+        advice=""
+        if verdict is Verdict.PASSED
+        else "Run again on a machine with less to do, a rehearsal also at a lower --speed.",
     )
