@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from blackstart.emulator.adapters.instance_host_client import ServiceHost
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.control_plane import Controller, Effect, Report
 from blackstart.emulator.controllers.alarms import AlarmsController
@@ -17,6 +16,7 @@ from blackstart.emulator.controllers.measurement import MeasurementController, O
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.controllers.metrics import MetricsController
 from blackstart.emulator.controllers.run_command import RunCommandController
+from blackstart.emulator.controllers.service_host import ServiceHost
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import Counters, HealthChanged, Hello, Lag, Snapshot, Upward

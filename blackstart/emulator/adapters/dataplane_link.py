@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from blackstart.domain.clock import Anchor
-from blackstart.emulator.adapters.instance_host_client import ServiceHost
+from blackstart.emulator.controllers.service_host import ServiceHost
 from blackstart.emulator.protocol import UPWARD, Hello, Snapshot, Upward
 
 KEY = "dataplane"

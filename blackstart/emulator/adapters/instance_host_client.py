@@ -9,26 +9,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from blackstart.emulator.adapters.instance_host import kill_all, mark_of
+from blackstart.emulator.controllers.service_host import Done
 
 HOST_PROGRAM = Path(__file__).with_name("instance_host.py")
-Done = Callable[[int], None]
-
-
-class ServiceHost(Protocol):
-    """What controllers ask of a place that runs services. key: the instance's id. matched: processes reached."""
-
-    def start(
-        self, key: str, argv: Sequence[str], env: Mapping[str, str], log: str, probe: tuple[str, int] | None
-    ) -> None: ...
-
-    def signal(
-        self, key: str, number: int, whom: str, done: Done | None = None, kill_after_real_s: float | None = None
-    ) -> None: ...
-
-    def kill(self, key: str, done: Done | None = None) -> None: ...
 
 
 class InstanceHost:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from blackstart.domain.emulator_status import FailedService
 from blackstart.domain.model import Model
-from blackstart.emulator.adapters.instance_host_client import Done, ServiceHost
+from blackstart.emulator.controllers.service_host import Done, ServiceHost
 from blackstart.emulator.decisions.instance_lifecycle import (
     Change,
     InstanceLife,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from blackstart.emulator.adapters.instance_host_client import Done
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
+from blackstart.emulator.controllers.service_host import Done
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.run_command import RefusedError, ServiceCommand, Verb, parse
 
