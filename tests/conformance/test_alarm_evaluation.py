@@ -118,7 +118,12 @@ def test_the_reason_says_what_missing_data_was_taken_for() -> None:
         "[Breaching]."
     )
     assert evaluate(window("----0"), alarm(2, MissingData.BREACHING)).text == (
-        "Threshold Crossed: 2 missing datapoints were treated as [Breaching]."
+        "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as "
+        "[Breaching]."
+    )
+    assert evaluate(window("----X"), alarm(2, MissingData.BREACHING)).text == (
+        "Threshold Crossed: 1 out of the last 3 datapoints [1.0] was greater than the threshold (0.5) "
+        "and 2 missing datapoints were treated as [Breaching] (minimum 2 datapoints for OK -> ALARM transition)."
     )
 
 

@@ -1,6 +1,7 @@
 """Which state the newest periods of an alarm imply.
 
-Source: CloudWatch user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
+Source: CloudWatch user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data". The guide
+does not give the reasons' wording; it follows notifications that users of CloudWatch have published.
 """
 
 from collections.abc import Sequence
@@ -147,8 +148,7 @@ def _all_missing(alarm: AlarmSpec) -> AlarmVerdict:
         text = f"Insufficient Data: {periods} {noun} unknown."
         return AlarmVerdict(state=AlarmState.INSUFFICIENT_DATA, reason=AlarmReason.NO_DATA, text=text)
     breaching = alarm.missing_data is MissingData.BREACHING
-    silence = f"no datapoints were received for {_plural(periods, 'period')}"
-    text = f"Threshold Crossed: {silence} and {_treated(periods, breaching)}."
+    text = _received(0, periods, breaching)
     if breaching:
         return AlarmVerdict(state=AlarmState.ALARM, reason=AlarmReason.TREATED_AS_BREACHING, text=text)
     return AlarmVerdict(state=AlarmState.OK, reason=AlarmReason.TREATED_AS_NOT_BREACHING, text=text)
@@ -188,20 +188,23 @@ class _Points:
         minimum = f"minimum {_plural(needed, 'datapoint')} for {path} transition"
         crossed = (
             f"Threshold Crossed: {len(shown)} out of the last {alarm.evaluation_periods} datapoints [{listed}] "
-            f"{verb} {words} the threshold ({alarm.threshold}) ({minimum})."
+            f"{verb} {words} the threshold ({alarm.threshold})"
         )
-        if reason in (AlarmReason.TREATED_AS_BREACHING, AlarmReason.TREATED_AS_NOT_BREACHING):
-            breaching = reason is AlarmReason.TREATED_AS_BREACHING
-            return (
-                f"{crossed[:-1]}, and {_treated(self.missing, breaching)}."
-                if shown
-                else _only_treated(self.missing, breaching)
-            )
-        return crossed
+        if reason not in (AlarmReason.TREATED_AS_BREACHING, AlarmReason.TREATED_AS_NOT_BREACHING):
+            return f"{crossed} ({minimum})."
+        breaching = reason is AlarmReason.TREATED_AS_BREACHING
+        if not shown:
+            return _received(len(self.real), alarm.evaluation_periods, breaching)
+        return f"{crossed} and {_treated(self.missing, breaching)} ({minimum})."
 
 
-def _only_treated(missing: int, breaching: bool) -> str:
-    return f"Threshold Crossed: {_treated(missing, breaching)}."
+def _received(points: int, periods: int, breaching: bool) -> str:
+    """The reason when what was received has no part in it."""
+    received = (
+        "no datapoints were" if points == 0 else f"{_plural(points, 'datapoint')} {'was' if points == 1 else 'were'}"
+    )
+    treated = _treated(periods - points, breaching)
+    return f"Threshold Crossed: {received} received for {_plural(periods, 'period')} and {treated}."
 
 
 def _treated(missing: int, breaching: bool) -> str:
