@@ -11,7 +11,7 @@ from blackstart.faults.registry import fault_named
 from blackstart.injection.guard import affected_target_groups, capacity_by_zone, check_blast_radius
 from blackstart.injection.selection import Selected, select
 
-# What AWS does not publish, with the ranges of the emulator's parameters of the same names.
+# What AWS does not publish, and how long it is assumed to take at least and at most when a recovery is predicted.
 GROUP_LOOK_S = Span(shortest_s=0.0, longest_s=60.0)  # until an Auto Scaling group next looks at instance health
 PENDING_S = Span(shortest_s=5.0, longest_s=17.0)  # RunInstances to running; third-party measurements
 # running to the service's port open. Third parties saw it 25-29 s after RunInstances; a service that takes longer than
