@@ -86,5 +86,7 @@ def _figures(judgement: Judgement) -> Iterator[tuple[str, str]]:
         yield "time to detect", f"{seconds(answers.detect_s)} ({answers.detected_by})"
     if answers.recover_s is not None:
         yield "time to recover", f"{seconds(answers.recover_s)} ({answers.healthy_targets} healthy targets)"
+    if answers.replacement_s is not None:
+        yield "replacement", f"served after {seconds(answers.replacement_s)}"
     if answers.budget_spent_s is not None and answers.budget_s is not None:
         yield "error budget", f"{seconds(answers.budget_spent_s)} of {answers.budget_s:,.0f} s in 30 days"

@@ -87,6 +87,17 @@ def test_what_users_felt_stands_on_the_page_with_what_was_asked() -> None:
     assert "✕ 97.5 % asked" in page
 
 
+def test_a_replacement_that_served_is_on_the_page_and_on_the_terminal() -> None:
+    assert "back at 6 healthy, replacement served after 76 s" in without_plotly(html.render(PASSED))
+    assert "  replacement: served after 76 s\n" in console.plain(PASSED)
+    never = PASSED.model_copy(update={"headlines": PASSED.headlines.model_copy(update={"replacement_s": None})})
+    assert "served after" not in console.plain(never)
+
+
+def test_the_runbook_stands_beside_the_alarm_that_fired() -> None:
+    assert "runbook: runbooks/healthy-hosts.md" in without_plotly(html.render(PASSED))
+
+
 def test_text_from_outside_cannot_become_markup() -> None:
     evil = PASSED.model_copy(update={"title": "<script>alert(1)</script>", "activities": ("</pre><img src=x>",)})
     page = without_plotly(html.render(evil))
