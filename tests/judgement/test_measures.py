@@ -92,6 +92,12 @@ def test_a_measured_span_outside_its_prediction_is_told_and_does_not_fail_the_ru
     assert judgement.predictions[0].within is False
 
 
+def test_a_detection_is_called_that_of_the_first_node() -> None:
+    detection, replacement = GOOD.judged().predictions
+    assert detection.what == "detection of terminate-instances by the first node"
+    assert replacement.what == "replacement after terminate-instances"
+
+
 @pytest.mark.parametrize(
     ("share", "allowed", "speed", "would_do"),
     [(0.82, 0.5, 10, 6.0), (3.0, 0.5, 10, 1.6), (0.1, 0.05, 10, 5.0), (0.9, 0.05, 10, None)],

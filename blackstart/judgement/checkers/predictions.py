@@ -1,4 +1,9 @@
-"""Predicted against measured: for information. A prediction that misses is a lesson about the model, not a failure."""
+"""Predicted against measured: for information. A prediction that misses is a lesson about the model, not a failure.
+
+Detection is when the load balancer first noticed: `describe_target_health` tells of a target as soon as one node has,
+not of each node. The range beside it is that of one node's schedule of checks, so the first of several nodes tends to
+its shorter end; other nodes may go on sending requests to the target until its longer one.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -41,10 +46,11 @@ def _spans(evidence: Evidence, action: PlannedAction) -> Iterator[Prediction]:
     if start_s is None:
         return
     if action.detection_s is not None:
+        # Of several targets the last one counts, each by the first node that noticed it.
         noticed = [left_healthy_s(evidence, target, evidence.intent_s or start_s) for target in action.target_ids]
         seen = [at_s for at_s in noticed if at_s is not None]
         last_s = max(0.0, round(max(seen) - start_s, 3)) if seen and len(seen) == len(noticed) else None
-        yield _compared(f"detection of {action.action}", action.detection_s, last_s)
+        yield _compared(f"detection of {action.action} by the first node", action.detection_s, last_s)
     if action.recovery_s is not None:
         served_s = replacement_s(evidence)
         after_s = None if served_s is None else round(served_s + evidence.zero_s - start_s, 3)
@@ -60,6 +66,6 @@ def _compared(what: str, predicted_s: tuple[float, float], measured_s: float | N
 def _summary(prediction: Prediction) -> str:
     predicted = f"predicted {seconds(prediction.shortest_s)} to {seconds(prediction.longest_s)}"
     if prediction.measured_s is None:
-        return f"The {prediction.what} was {predicted}, and never seen."
+        return f"The {prediction.what} was never seen, {predicted}."
     as_predicted = "as predicted" if prediction.within else "outside the prediction"
     return f"The {prediction.what} took {seconds(prediction.measured_s)}, {predicted}: {as_predicted}."

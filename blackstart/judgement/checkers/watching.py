@@ -13,6 +13,8 @@ NAME = "watching"
 GAP_ALLOWED_S = 10.0
 """Target health is asked each virtual second; what began and ended within so long may have been missed."""
 
+LESS_TO_DO = "Run again on a machine with less to do, a rehearsal also at a lower --speed."
+
 
 def check(evidence: Evidence) -> Sequence[Finding]:
     """Inconclusive without a word on the watching, without one answered look, or with a long gap in a judged phase."""
@@ -20,7 +22,8 @@ def check(evidence: Evidence) -> Sequence[Finding]:
     if not told:
         if evidence.intent_ns is None:
             return []
-        return [_finding(Verdict.INCONCLUSIVE, "The journal does not say how closely the stack was watched.")]
+        words = "The journal does not say how closely the stack was watched: no change on record means nothing then."
+        return [_finding(Verdict.INCONCLUSIVE, words)]
     return [finding for watched in told for finding in _of(evidence, watched)]
 
 
