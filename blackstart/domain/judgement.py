@@ -18,7 +18,8 @@ class Finding(Model):
 
     summary: one sentence for a person, with figures. measured, limit: the numbers behind it when it has any; unit
     names theirs ("ratio", "s", "ms", "count"). lower, upper: exact binomial bounds of a measured ratio, each one-sided
-    95 %. slo: name of the SLO it is held to, "" for none. advice: one sentence saying what to do about it.
+    95 %. slo: name of the SLO it is held to, "" for none. advice: one sentence saying what to do about it. usage: an
+    error that the user can mend.
     """
 
     checker: str
@@ -33,6 +34,7 @@ class Finding(Model):
     upper: float | None = None
     slo: str = ""
     advice: str = ""
+    usage: bool = False
 
 
 class PhaseFigures(Model):
@@ -91,7 +93,12 @@ class Timeline(Model):
 
 
 class Prediction(Model):
-    """Predicted against measured, in virtual seconds."""
+    """Predicted against measured, in virtual seconds.
+
+    what: "detection of crash-service by the first node" or "replacement after crash-service". Detection is measured as
+    first noticed by the load balancer; shortest_s and longest_s are the bounds of one node's schedule of checks.
+    within: measured_s lies between them, None when it was never seen.
+    """
 
     what: str
     shortest_s: float
@@ -104,7 +111,7 @@ class Headlines(Model):
     """The answers of the first screen. Virtual seconds; None when it never happened.
 
     requests, requests_lost: of the fault and the recovery phase; lost is every request that was not good.
-    detect_s: from the first applied action to the first expected alarm in ALARM; detected_by: that alarm.
+    detect_s: from the first applied action to the first alarm of any kind in ALARM; detected_by: that alarm.
     error_window_s: from the first to the last bad request since the first action's intent; 0.0 for a single one.
     recover_s: until the target group is back at its healthy targets for good; 0.0 when it never fell below.
     healthy_targets: how many that is. replacement_s: until an instance that is new since the injection answered well.
@@ -126,6 +133,8 @@ class Headlines(Model):
 
 class Judgement(Model):
     """The whole document. started_s: virtual Unix time of the run's first record with a clock.
+
+    exit_code: that of the verdict, and 2 for an error that is nothing but the user's to mend.
 
     actions, activities: what was done and what the scaling group did, as lines to read. unserved: what the stack
     declares and the emulator does not act on. experiment_path, version, machine: as the journal's first line has them.

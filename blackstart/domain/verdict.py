@@ -38,6 +38,7 @@ EXIT_CODES: dict[Verdict, int] = {
     Verdict.TERMINATED: 143,
 }
 USAGE_EXIT_CODE = 2
+"""Instead of 1 when all that went wrong is the user's to mend."""
 
 PRECEDENCE: tuple[Verdict, ...] = (
     Verdict.NOT_RESTORED,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from blackstart.domain.journal import EmulatorMeasured, Record
 from blackstart.domain.judgement import Finding, Judgement
 from blackstart.domain.recording import RequestRow
-from blackstart.domain.verdict import EXIT_CODES, Verdict, overall
+from blackstart.domain.verdict import EXIT_CODES, USAGE_EXIT_CODE, Verdict, overall
 from blackstart.judgement.checkers.predictions import predictions
 from blackstart.judgement.checkers.restoration import restored
 from blackstart.judgement.evidence import Evidence, read
@@ -42,7 +42,7 @@ def judge_by(checkers: Sequence[Checker], run: str, records: Sequence[Record], r
         speed=evidence.speed,
         started_s=next((evidence.time_s(record) for record in evidence.records if record.time_s > 0), 0.0),
         verdict=verdict,
-        exit_code=EXIT_CODES[verdict],
+        exit_code=_exit_code(verdict, findings),
         restored=restored(evidence),
         headline=headline(evidence, verdict, findings, answers),
         headlines=answers,
@@ -58,6 +58,12 @@ def judge_by(checkers: Sequence[Checker], run: str, records: Sequence[Record], r
         version=started.version if started else "",
         machine=started.machine if started else {},
     )
+
+
+def _exit_code(verdict: Verdict, findings: Sequence[Finding]) -> int:
+    """The verdict's own, except for an error that is only the user's to mend: that one ends as a wrong command does."""
+    usage = verdict is Verdict.ERROR and all(each.usage for each in findings if each.verdict is Verdict.ERROR)
+    return USAGE_EXIT_CODE if usage else EXIT_CODES[verdict]
 
 
 def _ask(checker: Checker, evidence: Evidence) -> Sequence[Finding]:

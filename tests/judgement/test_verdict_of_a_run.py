@@ -135,6 +135,10 @@ def slow_for_their_timeout(run: JudgedRun) -> JudgedRun:
     return run.with_rows(slow).asking(load=EXPERIMENT["load"] | {"timeout_s": 6.0})
 
 
+def failed_by_usage(run: JudgedRun) -> JudgedRun:
+    return run.adding((5.0, RunFailed(error="no target opted in", way_out="Tag one.", usage=True)))
+
+
 def hidden_instances(run: JudgedRun) -> JudgedRun:
     return run.with_rows([row.model_copy(update={"instance": ""}) for row in run.rows])
 
@@ -313,6 +317,10 @@ BENDS: list[tuple[str, Bend, int, str]] = [
     ("stop condition", stop("stop-condition"), 15, "A stop condition ended"),
     ("interrupted", stop("interrupted"), 130, "interrupted"),
     ("terminated", stop("terminated"), 143, "terminate"),
+    ("usage", failed_by_usage, 2, "no target opted in"),
+    ("usage, and a crash", lambda r: failed_by_usage(r).adding((6.0, RunFailed(error="gone"))), 1, "(and 1 more)"),
+    ("usage, not restored", lambda r: failed_by_usage(r.changing("reverted", restored=Restored.NO)), 14, "is NOT"),
+    ("usage, interrupted", lambda run: failed_by_usage(stop("interrupted")(run)), 2, "no target opted in"),
     ("crashed", lambda run: run.adding((5.0, RunFailed(error="the emulator went away"))), 1, "the emulator went away"),
 ]
 

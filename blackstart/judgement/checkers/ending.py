@@ -26,8 +26,14 @@ def check(evidence: Evidence) -> Sequence[Finding]:
 
 
 def _crash(event: RunFailed) -> Finding:
-    summary = f"The run failed: {event.error}"
-    return Finding(checker=NAME, subject="the run", verdict=Verdict.ERROR, summary=summary, advice=event.way_out)
+    return Finding(
+        checker=NAME,
+        subject="the run",
+        verdict=Verdict.ERROR,
+        summary=f"The run failed: {event.error}",
+        advice=event.way_out,
+        usage=event.usage,
+    )
 
 
 def _stop(evidence: Evidence, event: StopRequested) -> Finding:
