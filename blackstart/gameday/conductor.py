@@ -181,6 +181,7 @@ class Conductor:
     def _baseline(self) -> None:
         length_s = self._experiment.phases.baseline_s
         with self._phase(RunPhase.BASELINE, length_s):
+            self._seen().judged_from_here()
             self._wait_s(length_s)
             # Alarms need whole periods of data before they are OK; the baseline lasts until they are, up to a limit.
             self._display.wait_on()

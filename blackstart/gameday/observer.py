@@ -63,6 +63,10 @@ class Observer:
     def start(self) -> None:
         self._thread.start()
 
+    def judged_from_here(self) -> None:
+        """The baseline begins: a gap from before must not hide one that counts."""
+        self._longest_gap_s = 0.0
+
     def finish(self) -> None:
         """Stop, and look once more at everything so that late changes are on record."""
         self._ending.set()

@@ -30,7 +30,7 @@ def test_losing_one_instance_passes_and_leaves_nothing_behind(rehearse, experime
     judgement = run.judgement()
     assert judgement["verdict"] == "passed"
     assert judgement["restored"] == "yes"
-    assert judgement["headlines"]["requests"] > 10_000
+    assert judgement["headlines"]["requests"] > 7_500  # 200/s over the 24 + 16 wall seconds since the injection
     assert alarms <= {e["name"] for e in run.events("alarm") if e["state"] == "ALARM"}
     assert any("Terminating EC2 instance" in e["description"] for e in run.events("activity"))
     (effect,) = run.events("effect")
