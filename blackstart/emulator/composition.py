@@ -164,10 +164,12 @@ class Emulator:
 
 
 def _socket_path(state: Path, emulator_id: str) -> Path:
-    """A Unix socket's path is at most 107 bytes long; a deep state directory needs another place."""
-    path = state / "dataplane.sock"
+    """A socket of this emulator's own: another one may keep its logs in the same directory.
+
+    A Unix socket's path is at most 107 bytes long; a deep state directory needs another place.
+    """
+    path = state / f"dataplane-{emulator_id}.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-        path.unlink(missing_ok=True)
         return path
     return Path(tempfile.gettempdir()) / f"blackstart-{emulator_id}.sock"
 

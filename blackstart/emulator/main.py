@@ -26,6 +26,13 @@ READY_WITHIN_REAL_S = 30.0
 LOG = logging.getLogger(__name__)
 
 
+def _forget_the_users_aws_configuration() -> None:
+    """moto makes botocore sessions when it is imported, and these would read the user's profile, which may be stale."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m blackstart.emulator",
@@ -79,6 +86,7 @@ def _run(options: argparse.Namespace) -> int:
     if not options.speed > 0:
         raise UsageError(f"--speed {options.speed}: time must go forward", "Give a number above 0; 1 is wall time.")
     parameters = parameters_from(options.parameter)
+    _forget_the_users_aws_configuration()
     stop = _stop_event(options.lifeline)
     with _StateDirectory(options.state_dir) as state:
         logging.basicConfig(filename=state / "control-plane.log", level=logging.INFO, format=_LOG_FORMAT, force=True)

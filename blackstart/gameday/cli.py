@@ -130,10 +130,12 @@ def judge(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder under runs/.")], as_json: AsJson = False
 ) -> None:
     """Judge an old run again: the same verdict, and its reports written anew."""
+    from blackstart.gameday.journal_file import refuse_while_written
     from blackstart.gameday.judging import judge_run
     from blackstart.gameday.run_folder import RunFolder
 
     folder = RunFolder.existing(run)
+    refuse_while_written(folder.journal)
     judgement = judge_run(folder)
     _show(judgement, folder.path, as_json)
     raise typer.Exit(judgement.exit_code)
@@ -144,13 +146,21 @@ def emulator_up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 5005,
     speed: Speed = 10.0,
     app: App = None,
-    state_dir: Annotated[Path, typer.Option(help="Where it keeps its logs.")] = Path("runs/emulator"),
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Where it keeps its logs; runs/emulator-<port> if unset.")
+    ] = None,
     parameter: Parameters = None,
 ) -> None:
     """Stay up until Ctrl-C. Prints its status (endpoint, DNS address) as one line of JSON when it is ready."""
     from blackstart.gameday.rehearsal import emulator_up as up
 
-    up(port, speed, app, state_dir, _pairs(parameter, "--parameter"))
+    up(
+        port,
+        speed,
+        app,
+        state_dir or Path("runs") / f"emulator-{port or os.getpid()}",
+        _pairs(parameter, "--parameter"),
+    )
 
 
 def _say(text: str) -> None:

@@ -184,4 +184,6 @@ def _dotted(where: FieldPath) -> str:
 
 def _similar_files(path: Path) -> str:
     siblings = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
-    return f"There are: {', '.join(siblings)}." if siblings else f"There is no *.yaml file in {path.parent}."
+    if siblings:
+        return f"There are: {', '.join(siblings)}."
+    return f"Paths count from the current directory, {Path.cwd()}: run it where Pulumi.yaml is."

@@ -24,6 +24,8 @@ WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # 
 
 def read_status(endpoint: str) -> EmulatorStatus:
     """Ask an emulator how it is. Raises EmulatorError when nothing, or something else, answers there."""
+    if "://" not in endpoint:
+        raise UsageError(f"endpoint {endpoint} has no scheme", f"Give --endpoint http://{endpoint}.")
     if not is_loopback(endpoint):
         raise UsageError(f"{endpoint}: the emulator is always on loopback", "Give --endpoint http://127.0.0.1:5005.")
     try:

@@ -1,5 +1,6 @@
 """The journal on disk: appended by the runner's process alone, each line fsynced before `append` returns."""
 
+import fcntl
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from blackstart.domain.clock import Anchor
-from blackstart.domain.errors import DocumentError
+from blackstart.domain.errors import DocumentError, UsageError
 from blackstart.domain.journal import RECORD, Event, Record
 
 
@@ -19,6 +20,7 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb", buffering=0)
+        fcntl.flock(self._file, fcntl.LOCK_EX)  # held while the run goes on, and gone with its process
         self._lock = threading.Lock()
         self._next_seq = 0
         self._anchor: Anchor | None = None
@@ -53,6 +55,15 @@ class JournalFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def refuse_while_written(path: Path) -> None:
+    """Raise UsageError while a run still writes this journal: half a run has no verdict."""
+    with path.open("rb") as journal:
+        try:
+            fcntl.flock(journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{path.parent}: this run is still going", "Judge it when it has ended.") from None
 
 
 def read_journal(path: Path) -> list[Record]:

@@ -183,5 +183,7 @@ def _panel(moment: Moment) -> Any:
         health = Text(f"{moment.healthy} of {moment.registered} healthy", style="" if whole_group else "red")
         table.add_row("targets", dots, health)
     if moment.in_alarm:
-        table.add_row("alarms", Text(", ".join(moment.in_alarm), style="bold red"), "in ALARM")
+        starting = moment.phase in ("settle", "baseline")  # fresh alarms need whole periods of data
+        style, state = ("yellow", "not OK yet") if starting else ("bold red", "in ALARM")
+        table.add_row("alarms", Text(", ".join(moment.in_alarm), style=style), state)
     return Panel(table, title="blackstart", title_align="left", border_style="dim", expand=False)

@@ -176,7 +176,8 @@ def _quiet(_text: str) -> None:
 def _deploy_by_command(options: RehearsalOptions, endpoint: str, folder: RunFolder) -> None:
     """Any other deployer, with the endpoint in its environment as the AWS SDKs read it."""
     assert options.deploy is not None
-    environment = os.environ | {
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = kept | {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": options.region,
         "AWS_DEFAULT_REGION": options.region,

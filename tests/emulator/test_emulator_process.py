@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
 
 from blackstart.domain.emulator_status import EmulatorStatus
@@ -178,6 +179,21 @@ def test_a_data_plane_that_dies_is_started_again_and_finds_the_targets_healthy(s
 
 def test_two_emulators_run_beside_each_other_on_different_loopback_blocks(shared: Any, slow: Any) -> None:
     assert shared.status.dns.address != slow.status.dns.address
+
+
+def test_two_emulators_may_keep_their_logs_in_one_directory_and_a_stale_profile_troubles_neither(
+    emulator: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "a-profile-that-does-not-exist")
+    first, second = (emulator("--state-dir", str(tmp_path / "both"), "--seed", str(seed)) for seed in (5, 6))
+    assert first.status.ready
+    assert second.status.ready
+    assert second.end() == 0
+    data_plane = psutil.Process(
+        next(pid for pid in first.status.pids if "dataplane" in str(psutil.Process(pid).cmdline()))
+    )
+    data_plane.kill()
+    until(lambda: read(first).measured.data_plane_restarts == 1 and read(first).ready)
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:

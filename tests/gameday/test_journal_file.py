@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from blackstart.domain.clock import Anchor
-from blackstart.domain.errors import DocumentError
+from blackstart.domain.errors import DocumentError, UsageError
 from blackstart.domain.experiment import Experiment
 from blackstart.domain.journal import PhaseStarted, RunPhase, RunStarted
 from blackstart.domain.slo import Slo
-from blackstart.gameday.journal_file import JournalFile, read_journal
+from blackstart.gameday.journal_file import JournalFile, read_journal, refuse_while_written
 
 
 @pytest.fixture
@@ -83,3 +83,11 @@ def test_a_write_that_takes_only_a_part_is_gone_on_with(path):
         journal._file = Reluctant(journal._file)
         written = [journal.append(PhaseStarted(phase=phase)) for phase in (RunPhase.START, RunPhase.DEPLOY)]
     assert read_journal(path) == written
+
+
+def test_a_run_that_is_still_going_is_not_judged(path):
+    with JournalFile(path) as journal:
+        journal.append(PhaseStarted(phase=RunPhase.START))
+        with pytest.raises(UsageError, match="still going"):
+            refuse_while_written(path)
+    refuse_while_written(path)
