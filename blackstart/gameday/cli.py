@@ -52,7 +52,10 @@ def rehearse(
     parameter: Parameters = None,
     as_json: AsJson = False,
 ) -> None:
-    """Emulator up, deploy, load, inject, judge, report; exits with the verdict's code."""
+    """Rehearse offline: deploy, load, inject, judge, report.
+
+    Starts the emulator first and exits with the verdict's code (see README).
+    """
     from blackstart.gameday.documents import load_experiment
     from blackstart.gameday.progress import choose_progress
 
@@ -107,7 +110,10 @@ def deploy(
 
 @app.command()
 def plan(experiment: ExperimentPath, endpoint: Endpoint, region: Region = "us-east-1", as_json: AsJson = False) -> None:
-    """Show the exact ids that an experiment would touch, and what would be left. Changes nothing."""
+    """Show the exact ids that an experiment would touch.
+
+    And what capacity would be left, and how long failover should take. Changes nothing.
+    """
     from blackstart.gameday.documents import load_experiment
 
     document, _ = load_experiment(experiment)
@@ -129,7 +135,7 @@ def plan(experiment: ExperimentPath, endpoint: Endpoint, region: Region = "us-ea
 def judge(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A folder under runs/.")], as_json: AsJson = False
 ) -> None:
-    """Judge an old run again: the same verdict, and its reports written anew."""
+    """Judge an old run again, and write its reports anew."""
     from blackstart.gameday.journal_file import refuse_while_written
     from blackstart.gameday.judging import judge_run
     from blackstart.gameday.run_folder import RunFolder
