@@ -21,7 +21,7 @@ import uvloop
 
 from blackstart.domain.clock import Anchor
 from blackstart.domain.target_health import HealthCheck
-from blackstart.emulator.protocol import (
+from blackstart.emulator.snapshot import (
     Forward,
     ListenerSnapshot,
     LoadBalancerSnapshot,
@@ -117,7 +117,7 @@ def snapshot() -> Snapshot:
         metric_name="l",
         dns_name="bench.example",
         nodes=(NodeSnapshot(zone="a", address=NODE),),
-        listeners=(ListenerSnapshot(arn="x", port=80, action=Forward(target_group_arn="g")),),
+        listeners=(ListenerSnapshot(arn="x", port=80, action=Forward.to("g")),),
     )
     return Snapshot(version=1, load_balancers=(balancer,), target_groups=(group,))
 

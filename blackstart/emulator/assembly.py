@@ -19,7 +19,8 @@ from blackstart.emulator.controllers.run_command import RunCommandController
 from blackstart.emulator.controllers.service_host import ServiceHost
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import Counters, HealthChanged, Hello, Lag, Snapshot, Upward
+from blackstart.emulator.protocol import Counters, HealthChanged, Hello, Lag, Upward
+from blackstart.emulator.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups

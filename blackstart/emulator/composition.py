@@ -21,7 +21,8 @@ from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
 from blackstart.emulator.controllers.measurement import OwnFailures
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import Snapshot, Upward
+from blackstart.emulator.protocol import Upward
+from blackstart.emulator.snapshot import Snapshot
 
 LONGEST_SOCKET_PATH = 100
 

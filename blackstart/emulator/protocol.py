@@ -1,119 +1,18 @@
 """What control plane and data plane say to each other: newline JSON on one Unix socket.
 
-Down: whole `Snapshot`s, versioned; the newest wins. Up: `HealthChanged` as probes decide it, `Counters` for each
-virtual 10 s, `Lag` each wall second. On (re)connecting the data plane sends `Hello` with everything it knows and the
-control plane answers with the current snapshot.
+Down: whole `Snapshot`s (see `snapshot`), versioned; the newest wins. Up: `HealthChanged` as probes decide it,
+`Counters` for each virtual 10 s, `AccessLogged` and `Lag` each wall second. On (re)connecting the data plane sends
+`Hello` with everything it knows and the control plane answers with the current snapshot.
 """
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
 from blackstart.domain.model import Model
-from blackstart.domain.target_health import HealthCheck, TargetReason, TargetState
+from blackstart.domain.target_health import TargetReason, TargetState
 
 COUNTER_BUCKET_S = 10.0
-
-
-class Reach(StrEnum):
-    """What a connection to a target meets. open: whatever listens there (a dead process refuses by itself).
-
-    silent: a dead host or a blocked network; nothing answers until the timeout.
-    """
-
-    OPEN = "open"
-    SILENT = "silent"
-
-
-class TargetSnapshot(Model):
-    """A registration. address: loopback address the instance has; port: as registered. registration: changes when the
-    same target is registered anew, so that its health starts over. held: draining or unused, decided by the control
-    plane; None when the health checks decide.
-    """
-
-    target_id: str
-    port: int
-    zone: str
-    private_ip: str
-    address: str
-    registration: int
-    reach: Reach = Reach.OPEN
-    held: TargetState | None = None
-    held_reason: TargetReason | None = None
-
-
-class TargetGroupSnapshot(Model):
-    """metric_name: the CloudWatch dimension value (targetgroup/name/id)."""
-
-    arn: str
-    metric_name: str
-    health_check: HealthCheck
-    targets: tuple[TargetSnapshot, ...] = ()
-
-
-class Forward(Model):
-    type: Literal["forward"] = "forward"
-    target_group_arn: str
-
-
-class FixedResponse(Model):
-    """Also stands for an action that the emulator does not serve: 503, and listed in the status."""
-
-    type: Literal["fixed-response"] = "fixed-response"
-    status_code: int
-    content_type: str = "text/plain"
-    body: str = ""
-
-
-class Redirect(Model):
-    """#{protocol}, #{host}, #{port}, #{path}, #{query} as elbv2 writes them."""
-
-    type: Literal["redirect"] = "redirect"
-    status_code: int
-    protocol: str = "#{protocol}"
-    host: str = "#{host}"
-    port: str = "#{port}"
-    path: str = "/#{path}"
-    query: str = "#{query}"
-
-
-DefaultAction = Annotated[Forward | FixedResponse | Redirect, Field(discriminator="type")]
-
-
-class ListenerSnapshot(Model):
-    """port: as declared; served on `served_port(port)`, and on the port itself where binding is allowed."""
-
-    arn: str
-    port: int
-    action: DefaultAction
-
-
-class NodeSnapshot(Model):
-    """One load-balancer node: its zone and the loopback address it listens on."""
-
-    zone: str
-    address: str
-
-
-class LoadBalancerSnapshot(Model):
-    """metric_name: the CloudWatch dimension value (app/name/id)."""
-
-    arn: str
-    metric_name: str
-    dns_name: str
-    nodes: tuple[NodeSnapshot, ...]
-    listeners: tuple[ListenerSnapshot, ...] = ()
-    cross_zone: bool = True
-    idle_timeout_s: float = 60.0
-    connect_timeout_s: float = 10.0
-
-
-class Snapshot(Model):
-    kind: Literal["snapshot"] = "snapshot"
-    version: int
-    load_balancers: tuple[LoadBalancerSnapshot, ...] = ()
-    target_groups: tuple[TargetGroupSnapshot, ...] = ()
 
 
 class HealthChanged(Model):
@@ -196,5 +95,17 @@ class Lag(Model):
     listener_problems: tuple[str, ...] = ()
 
 
-Upward = Annotated[Hello | HealthChanged | Counters | Lag, Field(discriminator="kind")]
+class AccessLogged(Model):
+    """Finished requests of one load balancer whose access log is on: whole lines in the ALB's format, no line ends.
+
+    node_address: of the node that served them, for the log file's name.
+    """
+
+    kind: Literal["access_log"] = "access_log"
+    load_balancer_arn: str
+    node_address: str
+    lines: tuple[str, ...]
+
+
+Upward = Annotated[Hello | HealthChanged | Counters | AccessLogged | Lag, Field(discriminator="kind")]
 UPWARD: TypeAdapter[Upward] = TypeAdapter(Upward)

@@ -10,11 +10,7 @@ from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.controllers.metrics import CountedTarget, HostCensus, MetricsController
 from blackstart.emulator.decisions.latency_histogram import bucket_of
 from blackstart.emulator.decisions.metric_statistics import Aggregate, statistic
-from blackstart.emulator.protocol import (
-    CounterRow,
-    Counters,
-    HealthChanged,
-)
+from blackstart.emulator.protocol import CounterRow, Counters, HealthChanged
 
 ELB = "arn:aws:elasticloadbalancing:us-east-1:123456789012"
 LB_ARN, TG_ARN = f"{ELB}:loadbalancer/app/web/50dc6c495c0c9188", f"{ELB}:targetgroup/web/73e2d6bc24d8a067"

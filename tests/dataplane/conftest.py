@@ -18,18 +18,15 @@ import pytest
 
 from blackstart.domain.clock import Anchor
 from blackstart.domain.target_health import HealthCheck, TargetState
-from blackstart.emulator.protocol import (
-    UPWARD,
+from blackstart.emulator.protocol import UPWARD, HealthChanged, Hello, Upward
+from blackstart.emulator.snapshot import (
     Forward,
-    HealthChanged,
-    Hello,
     ListenerSnapshot,
     LoadBalancerSnapshot,
     NodeSnapshot,
     Snapshot,
     TargetGroupSnapshot,
     TargetSnapshot,
-    Upward,
 )
 
 PATIENCE_REAL_S = 8.0
@@ -230,18 +227,32 @@ class Rig:
         self._targets.append(server)
         return server
 
-    def serve(self, *targets: TargetSnapshot, zones: int = 1, check: HealthCheck = QUICK_CHECK, **changes: Any) -> str:
-        """Send a snapshot with one load balancer in so many zones; returns the first node's address."""
+    def serve(
+        self,
+        *targets: TargetSnapshot,
+        zones: int = 1,
+        check: HealthCheck = QUICK_CHECK,
+        group: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> str:
+        """Send a snapshot with one load balancer in so many zones; returns the first node's address.
+
+        group: fields of the target group; changes: fields of the load balancer.
+        """
         fields: dict[str, Any] = {
             "arn": "lb",
             "metric_name": "app/web/1",
             "dns_name": "Web-1.us-east-1.elb.amazonaws.com",
             "nodes": tuple(NodeSnapshot(zone=zone, address=next(_addresses)) for zone in ZONES[:zones]),
-            "listeners": (ListenerSnapshot(arn="l", port=80, action=Forward(target_group_arn="group")),),
+            "listeners": (ListenerSnapshot(arn="l", port=80, action=Forward.to("group")),),
         }
         balancer = LoadBalancerSnapshot(**{**fields, **changes})
         group = TargetGroupSnapshot(
-            arn="group", metric_name="targetgroup/web/1", health_check=check, targets=tuple(targets)
+            arn="group",
+            metric_name="targetgroup/web/1",
+            health_check=check,
+            targets=tuple(targets),
+            **(group or {}),
         )
         self.change(load_balancers=(balancer,), target_groups=(group,))
         address = balancer.nodes[0].address

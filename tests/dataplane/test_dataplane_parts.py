@@ -21,10 +21,10 @@ from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology
 from blackstart.emulator.decisions.dns_answer import DnsNode
 from blackstart.emulator.decisions.target_health import ProbeOutcome, ProbeResult
-from blackstart.emulator.protocol import (
+from blackstart.emulator.protocol import HealthChanged
+from blackstart.emulator.snapshot import (
     FixedResponse,
     Forward,
-    HealthChanged,
     ListenerSnapshot,
     LoadBalancerSnapshot,
     NodeSnapshot,
@@ -187,8 +187,8 @@ def test_a_target_is_checked_by_every_node_whose_load_balancer_forwards_to_it_un
         dns_name="Web.Example.",
         nodes=(NodeSnapshot(zone="a", address="127.0.0.1"), NodeSnapshot(zone="b", address="127.0.0.2")),
         listeners=(
-            ListenerSnapshot(arn="1", port=80, action=Forward(target_group_arn="used")),
-            ListenerSnapshot(arn="2", port=81, action=Forward(target_group_arn="used")),
+            ListenerSnapshot(arn="1", port=80, action=Forward.to("used")),
+            ListenerSnapshot(arn="2", port=81, action=Forward.to("used")),
             ListenerSnapshot(arn="3", port=82, action=FixedResponse(status_code=503)),
         ),
     )

@@ -15,7 +15,8 @@ from dnslib import QTYPE, RCODE, DNSRecord
 
 from blackstart.domain.failover import detection
 from blackstart.domain.target_health import TargetState
-from blackstart.emulator.protocol import FixedResponse, HealthChanged, Hello, Lag, ListenerSnapshot, Reach
+from blackstart.emulator.protocol import HealthChanged, Hello, Lag
+from blackstart.emulator.snapshot import FixedResponse, ListenerSnapshot, Reach
 
 NAME = "Web-1.us-east-1.elb.amazonaws.com"
 
@@ -77,7 +78,7 @@ def test_dns_knows_only_load_balancers_and_only_their_ipv4_addresses(rig: Any) -
 def test_with_cross_zone_off_a_zone_without_healthy_target_leaves_dns(rig: Any) -> None:
     rig.start()
     target = rig.target("i-1")
-    rig.serve(target.snapshot("us-east-1b"), zones=2, cross_zone=False)
+    rig.serve(target.snapshot("us-east-1b"), zones=2, group={"cross_zone": False})
     nodes = [node.address for node in rig.snapshot.load_balancers[0].nodes]
     assert sorted(addresses(ask(rig, NAME))) == sorted(nodes), "no zone is healthy yet: all stay"
     rig.wait_for_state("i-1", TargetState.HEALTHY, nodes=2)

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from blackstart.domain.target_health import TargetReason, TargetState
-from blackstart.emulator.protocol import Counters, FixedResponse, ListenerSnapshot, Reach, Redirect
+from blackstart.emulator.protocol import Counters
+from blackstart.emulator.snapshot import FixedResponse, ListenerSnapshot, Reach, Redirect
 
 HEALTHY = TargetState.HEALTHY
 LARGE = 32_000_000  # what the targets answer on /large

@@ -17,7 +17,8 @@ from blackstart.emulator.assembly import Frame, assemble
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
 from blackstart.emulator.controllers.measurement import OwnFailures
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import HealthChanged, Snapshot
+from blackstart.emulator.protocol import HealthChanged
+from blackstart.emulator.snapshot import Snapshot
 
 START_S = 1_800_000_000.0
 

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.target_health import TargetState
 from blackstart.emulator.controllers.measurement import OwnFailures
-from blackstart.emulator.protocol import Hello, Lag, Reach
+from blackstart.emulator.protocol import Hello, Lag
+from blackstart.emulator.snapshot import Reach
 
 HERE = Path(__file__).parent
 
@@ -234,7 +235,7 @@ def test_the_snapshot_has_a_node_in_each_zone_and_the_action_of_each_listener(ri
     assert [node.zone for node in balancer.nodes] == list(web_stack.ZONES)
     assert len({node.address for node in balancer.nodes}) == 3
     assert balancer.listeners[0].port == 80
-    assert balancer.listeners[0].action.target_group_arn == stack.target_group
+    assert balancer.listeners[0].action.groups[0].target_group_arn == stack.target_group
     assert balancer.cross_zone
     versions = [snapshot.version for snapshot in rig.snapshots]
     assert versions == sorted(set(versions))

@@ -17,8 +17,8 @@ from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.target_registration import Registration, held, reach
-from blackstart.emulator.protocol import (
-    HealthChanged,
+from blackstart.emulator.protocol import HealthChanged
+from blackstart.emulator.snapshot import (
     LoadBalancerSnapshot,
     NodeSnapshot,
     Reach,

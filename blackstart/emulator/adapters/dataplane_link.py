@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from blackstart.domain.clock import Anchor
 from blackstart.emulator.controllers.service_host import ServiceHost
-from blackstart.emulator.protocol import UPWARD, Hello, Snapshot, Upward
+from blackstart.emulator.protocol import UPWARD, Hello, Upward
+from blackstart.emulator.snapshot import Snapshot
 
 KEY = "dataplane"
 RESTART_PAUSE_REAL_S = 0.5

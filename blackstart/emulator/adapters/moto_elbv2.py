@@ -15,7 +15,7 @@ from blackstart.emulator.controllers.load_balancing import LoadBalancerFacts, Ta
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.decisions.target_health import TargetHealth
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import DefaultAction, FixedResponse, Forward, ListenerSnapshot, Redirect
+from blackstart.emulator.snapshot import Action, FixedResponse, Forward, ListenerSnapshot, Redirect
 
 NOT_SERVED = FixedResponse(
     status_code=503, body="this listener's action is declared but not acted on by the emulator\n"
@@ -91,7 +91,8 @@ def _balancer_facts(balancer: Any) -> LoadBalancerFacts:
         for listener in balancer.listeners.values()
         if listener.protocol == "HTTP"
     )
-    uses = {listener.action.target_group_arn for listener in listeners if isinstance(listener.action, Forward)}
+    forwards = [listener.action for listener in listeners if isinstance(listener.action, Forward)]
+    uses = {group.target_group_arn for forward in forwards for group in forward.groups}
     return LoadBalancerFacts(
         arn=balancer.arn,
         dns_name=balancer.dns_name,
@@ -111,12 +112,12 @@ def _groups_keep_zones(used: set[str]) -> bool:
     )
 
 
-def default_action(listener: Any) -> DefaultAction:
+def default_action(listener: Any) -> Action:
     """The last default action as the data plane serves it; `NOT_SERVED` for what the emulator does not do."""
     data = listener.default_actions[-1].data
     if data["Type"] == "forward":
         arns = target_group_arns_of(data)
-        return Forward(target_group_arn=arns[0]) if len(arns) == 1 else NOT_SERVED
+        return Forward.to(arns[0]) if len(arns) == 1 else NOT_SERVED
     if data["Type"] == "fixed-response":
         fixed = data["FixedResponseConfig"]
         return FixedResponse(

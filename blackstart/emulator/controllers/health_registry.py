@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from blackstart.emulator.protocol import HealthChanged, Snapshot
+from blackstart.emulator.protocol import HealthChanged
+from blackstart.emulator.snapshot import Snapshot
 
 Target = tuple[str, int]
 

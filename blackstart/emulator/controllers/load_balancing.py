@@ -13,7 +13,7 @@ from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.target_health import TargetHealth, combined_health
 from blackstart.emulator.decisions.target_registration import DESCRIPTIONS, Held, Registration, held, reach
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import (
+from blackstart.emulator.snapshot import (
     ListenerSnapshot,
     LoadBalancerSnapshot,
     NodeSnapshot,
@@ -164,7 +164,6 @@ class LoadBalancingController:
             dns_name=facts.dns_name,
             nodes=tuple(NodeSnapshot(zone=zone, address=self._node_address(facts.arn, zone)) for zone in facts.zones),
             listeners=facts.listeners,
-            cross_zone=facts.cross_zone,
             idle_timeout_s=facts.idle_timeout_s,
         )
 
@@ -179,6 +178,7 @@ class LoadBalancingController:
             metric_name=facts.arn.rpartition(":")[2],
             health_check=facts.health_check,
             targets=tuple(targets),
+            cross_zone=all(balancer.cross_zone for balancer in using),
         )
 
     def _snapshot_of(self, registration: Registration, in_use: bool, zones: set[str], now_s: float) -> TargetSnapshot:

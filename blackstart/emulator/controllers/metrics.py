@@ -13,7 +13,8 @@ from blackstart.domain.target_health import TargetState
 from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.decisions.latency_histogram import bucket_value_real_s
 from blackstart.emulator.decisions.metric_statistics import Aggregate, of_histogram, of_value, scaled
-from blackstart.emulator.protocol import CounterRow, Counters, HealthChanged, Snapshot
+from blackstart.emulator.protocol import CounterRow, Counters, HealthChanged
+from blackstart.emulator.snapshot import Snapshot
 
 NAMESPACE = "AWS/ApplicationELB"
 SAMPLE_S = 10.0

@@ -11,7 +11,7 @@ from blackstart.emulator.dataplane.probe import probe
 from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, Topology
 from blackstart.emulator.decisions.target_health import ProbeOutcome, succeeded
-from blackstart.emulator.protocol import TargetSnapshot
+from blackstart.emulator.snapshot import TargetSnapshot
 
 
 def check_phase_s(target_id: str, port: int, node_index: int, nodes: int, interval_s: float) -> float:

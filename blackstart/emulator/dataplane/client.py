@@ -9,7 +9,7 @@ import httptools
 from blackstart.emulator.dataplane.exchange import Exchange
 from blackstart.emulator.dataplane.http_text import Headers, RequestHead
 from blackstart.emulator.dataplane.nodes import Node
-from blackstart.emulator.protocol import DefaultAction
+from blackstart.emulator.snapshot import Action
 
 _MAX_LINE_BYTES = 16 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
@@ -20,9 +20,9 @@ class ListenerSide(Protocol):
     """The listener that accepted the connection."""
 
     node: Node
-    action: DefaultAction
     declared_port: int
 
+    def choose_action(self, head: RequestHead) -> Action: ...
     def connected(self, connection: "ClientConnection") -> None: ...
     def disconnected(self, connection: "ClientConnection") -> None: ...
 
@@ -49,10 +49,9 @@ class ClientConnection(asyncio.Protocol):
 
     # --- for the exchange
 
-    @property
-    def action(self) -> DefaultAction:
+    def choose_action(self, head: RequestHead) -> Action:
         """What the listener does with a request at the moment."""
-        return self._listener.action
+        return self._listener.choose_action(head)
 
     def write(self, data: bytes) -> None:
         if self._transport is not None:

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from blackstart.domain.errors import EmulatorError
 from blackstart.domain.model import Model
-from blackstart.emulator.protocol import Hello, Snapshot
+from blackstart.emulator.protocol import Hello
+from blackstart.emulator.snapshot import Snapshot
 
 _MAX_LINE_BYTES = 64 * 1024 * 1024
 _RETRY_REAL_S = 0.05

@@ -21,8 +21,9 @@ from blackstart.emulator.dataplane.http_text import (
     response_to_client,
 )
 from blackstart.emulator.dataplane.nodes import Node
+from blackstart.emulator.dataplane.target_connections import TargetConnections
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
-from blackstart.emulator.protocol import DefaultAction, FixedResponse, Redirect
+from blackstart.emulator.snapshot import Action, FixedResponse, Forward, Redirect
 
 _BUFFER_BYTES = 64 * 1024
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})  # RFC 9110, 9.2.2
@@ -38,8 +39,7 @@ class ClientSide(Protocol):
     client_ip: str
     congested: bool
 
-    @property
-    def action(self) -> DefaultAction: ...
+    def choose_action(self, head: RequestHead) -> Action: ...
     def write(self, data: bytes) -> None: ...
     def abort(self) -> None: ...
     def exchange_finished(self) -> None: ...
@@ -57,6 +57,7 @@ class Exchange:
         self._node = client.node
         self._loop = asyncio.get_running_loop()
         self._group_arn = ""
+        self._target: TargetConnections | None = None
         self._upstream: UpstreamConnection | None = None
         self._approach: Approach | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -80,13 +81,13 @@ class Exchange:
             return
         if self.head.expects_continue and not self.request_sent:
             self._client.write(CONTINUE)
-        action = self._client.action
+        action = self._client.choose_action(self.head)
         if isinstance(action, FixedResponse):
             self._answer(action.status_code, fixed_answer(action, self.head))
         elif isinstance(action, Redirect):
             self._answer(action.status_code, redirect_answer(action, self.head, self._client.served_port))
         else:
-            self._forward(self.head, action.target_group_arn)
+            self._forward(self.head, action)
 
     def request_body(self, data: bytes) -> None:
         if self.head is not None and self.head.chunked:
@@ -187,14 +188,16 @@ class Exchange:
 
     # --- inner workings
 
-    def _forward(self, head: RequestHead, group_arn: str) -> None:
-        self._group_arn = group_arn
-        routed = self._node.route(group_arn)
-        if routed is None:
+    def _forward(self, head: RequestHead, action: Forward) -> None:
+        routed = self._node.route(action, head)
+        self._group_arn = routed.group_arn
+        if routed.target is None:
             self._fail(503)
             return
+        self._target = routed.target
+        self._target.request_began()
         if routed.failing_open:
-            self._node.counting.routed_failing_open(self._node.key, group_arn)
+            self._node.counting.routed_failing_open(self._node.key, routed.group_arn)
         body = self._outgoing or b""
         self._outgoing = bytearray(request_to_target(head, self._client.client_ip, self._client.declared_port))
         self._outgoing += body
@@ -248,6 +251,7 @@ class Exchange:
 
     def _done(self) -> None:
         self._stop_waiting()
+        self._leave_target()
         self._responded = True
         self._outgoing = None
         if self.request_sent:
@@ -255,8 +259,15 @@ class Exchange:
         else:
             self._client.update_reading()  # the rest of the request is read and thrown away
 
+    def _leave_target(self) -> None:
+        """The target has nothing more to do with this request."""
+        target, self._target = self._target, None
+        if target is not None:
+            target.request_ended()
+
     def _let_go(self) -> None:
         self._stop_waiting()
+        self._leave_target()
         if self._approach is not None:
             self._approach.cancel()
         upstream, self._upstream = self._upstream, None

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from blackstart.emulator.protocol import FixedResponse, Redirect
+from blackstart.emulator.snapshot import FixedResponse, Redirect
 
 Headers = list[tuple[bytes, bytes]]
 

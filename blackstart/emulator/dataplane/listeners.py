@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from blackstart.domain.emulator_status import served_port
 from blackstart.emulator.dataplane.client import ClientConnection
+from blackstart.emulator.dataplane.http_text import RequestHead
 from blackstart.emulator.dataplane.nodes import Fleet, Node
 from blackstart.emulator.dataplane.topology import NodeKey, Topology
-from blackstart.emulator.protocol import DefaultAction
+from blackstart.emulator.snapshot import Action, ListenerSnapshot
 
 
 class _ListenerKey(NamedTuple):
@@ -20,10 +21,10 @@ class _ListenerKey(NamedTuple):
 class Listener:
     """One listener on one node, on one or two ports, with the connections that it accepted."""
 
-    def __init__(self, node: Node, address: str, declared_port: int, action: DefaultAction) -> None:
+    def __init__(self, node: Node, address: str, snapshot: ListenerSnapshot) -> None:
         self.node = node
-        self.action = action
-        self.declared_port = declared_port
+        self.snapshot = snapshot
+        self.declared_port = snapshot.port
         self.problem = ""
         self._address = address
         self._connections: set[ClientConnection] = set()
@@ -61,6 +62,11 @@ class Listener:
             if connection.idle and connection.active_real_s < before_real_s:
                 connection.abort()
 
+    def choose_action(self, head: RequestHead) -> Action:
+        """The action of the rule that a request meets, or the default one."""
+        del head
+        return self.snapshot.action
+
     def connected(self, connection: ClientConnection) -> None:
         self._connections.add(connection)
         if self._closed:  # accepted in the very moment of closing
@@ -93,18 +99,18 @@ class Listeners:
     async def apply(self, topology: Topology) -> None:
         """Close what the snapshot no longer has, then open what is new."""
         wanted = {
-            _ListenerKey(key, node.address, listener.port): listener.action
+            _ListenerKey(key, node.address, listener.port): listener
             for key, (balancer, node) in topology.nodes.items()
             for listener in balancer.listeners
         }
         for key in [key for key in self._open if key not in wanted]:
             self._open.pop(key).close()
-        for key, action in wanted.items():
+        for key, listener in wanted.items():
             if key in self._open:
-                self._open[key].action = action
+                self._open[key].snapshot = listener
             else:
                 node = self._fleet.nodes[key.node]
-                self._open[key] = Listener(node, key.address, key.declared_port, action)
+                self._open[key] = Listener(node, key.address, listener)
                 await self._open[key].open(self._rival(key))
 
     async def retry(self) -> None:

@@ -6,20 +6,25 @@ from typing import NamedTuple
 from blackstart.domain.target_health import TargetState
 from blackstart.emulator.dataplane.clock import VirtualClock
 from blackstart.emulator.dataplane.counting import Counting
+from blackstart.emulator.dataplane.http_text import RequestHead
 from blackstart.emulator.dataplane.opinions import Opinions
 from blackstart.emulator.dataplane.target_connections import TargetConnections
 from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology
 from blackstart.emulator.decisions.dns_answer import DnsNode, nodes_in_dns
 from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, RoutingPool, route, routing_pool
 from blackstart.emulator.decisions.target_health import combined_health
-from blackstart.emulator.protocol import LoadBalancerSnapshot, Snapshot, TargetGroupSnapshot
+from blackstart.emulator.snapshot import Forward, HttpSettings, LoadBalancerSnapshot, Snapshot, TargetGroupSnapshot
 
 
 class Routed(NamedTuple):
-    """Where one request goes. failing_open: no target was healthy."""
+    """Where one request goes. group_arn: the target group chosen, "" when every weight is 0. target: None when the
+    group has no target to send to. failing_open: no target was healthy. cookies: Set-Cookie values for the answer.
+    """
 
-    target: TargetConnections
-    failing_open: bool
+    group_arn: str
+    target: TargetConnections | None
+    failing_open: bool = False
+    cookies: tuple[bytes, ...] = ()
 
 
 class Node:
@@ -30,6 +35,8 @@ class Node:
         self.counting = counting
         self.connect_timeout_real_s = 0.0
         self.idle_timeout_real_s = 0.0
+        self.client_keep_alive_s = 0.0
+        self.http = HttpSettings()
         self._fleet = fleet
         self._clock = clock
         self._pools: dict[str, RoutingPool] = {}
@@ -38,14 +45,18 @@ class Node:
     def update(self, balancer: LoadBalancerSnapshot) -> None:
         self.connect_timeout_real_s = self._clock.real_s(balancer.connect_timeout_s)
         self.idle_timeout_real_s = self._clock.real_s(balancer.idle_timeout_s)
+        self.client_keep_alive_s = balancer.client_keep_alive_s
+        self.http = balancer.http
         self.opinions_changed()
 
     def opinions_changed(self) -> None:
         """The pools are worked out anew at the next request."""
         self._pools.clear()
 
-    def route(self, group_arn: str) -> Routed | None:
-        """The next target of this node's round robin, None when no target is registered."""
+    def route(self, action: Forward, head: RequestHead) -> Routed:
+        """The next target of this node for a request of this head."""
+        del head
+        group_arn = action.groups[0].target_group_arn
         pool = self._pools.get(group_arn)
         if pool is None:
             pool = self._pools[group_arn] = self._fleet.routing_pool(self.key, group_arn)
@@ -53,9 +64,9 @@ class Node:
         self._turns[group_arn] = turn + 1
         chosen = route(pool, turn)
         if chosen.target is None:
-            return None
+            return Routed(group_arn, None)
         key = TargetKey(group_arn, chosen.target.target_id, chosen.target.port)
-        return Routed(self._fleet.connections[key], chosen.reason is RouteReason.FAIL_OPEN)
+        return Routed(group_arn, self._fleet.connections[key], chosen.reason is RouteReason.FAIL_OPEN)
 
 
 class Fleet:
@@ -86,10 +97,9 @@ class Fleet:
 
     def routing_pool(self, node: NodeKey, group_arn: str) -> RoutingPool:
         """Where a node's requests for one group go at the moment."""
-        balancer, _ = self.topology.nodes[node]
         group = self.topology.groups.get(group_arn)
         targets = self._routable(node, group) if group is not None else ()
-        return routing_pool(tuple(targets), node.zone, balancer.cross_zone)
+        return routing_pool(tuple(targets), node.zone, group.cross_zone if group is not None else True)
 
     def dns_nodes(self, name: str) -> tuple[DnsNode, ...] | None:
         """The nodes in DNS under a load balancer's name (lower case, no final dot); None for an unknown name."""
@@ -98,7 +108,8 @@ class Fleet:
             return None
         nodes = [DnsNode(zone=node.zone, address=node.address) for node in balancer.nodes]
         healthy = [self._healthy_by_zone(balancer, group) for group in self.topology.groups_of(balancer)]
-        return nodes_in_dns(nodes, healthy, balancer.cross_zone)
+        cross_zone = all(group.cross_zone for group in self.topology.groups_of(balancer))
+        return nodes_in_dns(nodes, healthy, cross_zone)
 
     def _routable(self, node: NodeKey, group: TargetGroupSnapshot) -> Iterable[RoutableTarget]:
         for target in group.targets:

@@ -10,7 +10,7 @@ import httptools
 
 from blackstart.domain.target_health import HealthCheck
 from blackstart.emulator.decisions.target_health import ProbeOutcome, ProbeResult
-from blackstart.emulator.protocol import Reach, TargetSnapshot
+from blackstart.emulator.snapshot import Reach, TargetSnapshot
 
 _TIMED_OUT = ProbeResult(outcome=ProbeOutcome.TIMED_OUT)
 _FAILED = ProbeResult(outcome=ProbeOutcome.FAILED)

@@ -16,7 +16,8 @@ from blackstart.emulator.dataplane.nodes import Fleet
 from blackstart.emulator.dataplane.opinions import Opinions
 from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, Topology
-from blackstart.emulator.protocol import HealthChanged, Hello, Snapshot
+from blackstart.emulator.protocol import HealthChanged, Hello
+from blackstart.emulator.snapshot import Snapshot
 
 _LAG_PERIOD_REAL_S = 1.0
 _CLIENT_IDLE_REAL_S = 60.0  # the ALB's default idle timeout, in the clients' own time

@@ -1,7 +1,7 @@
 """The connections to one target: a small pool of idle ones, and those in use."""
 
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
-from blackstart.emulator.protocol import Reach, TargetSnapshot
+from blackstart.emulator.snapshot import Reach, TargetSnapshot
 
 _MAX_IDLE = 32
 
@@ -11,8 +11,16 @@ class TargetConnections:
 
     def __init__(self, snapshot: TargetSnapshot) -> None:
         self.snapshot = snapshot
+        self.in_flight = 0
         self._idle: list[UpstreamConnection] = []
         self._active: set[UpstreamConnection] = set()
+
+    def request_began(self) -> None:
+        """A request was routed here; it counts until `request_ended`."""
+        self.in_flight += 1
+
+    def request_ended(self) -> None:
+        self.in_flight -= 1
 
     @property
     def silent(self) -> bool:

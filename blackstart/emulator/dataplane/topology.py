@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from blackstart.emulator.protocol import (
+from blackstart.emulator.snapshot import (
     Forward,
     LoadBalancerSnapshot,
     NodeSnapshot,
@@ -55,7 +55,11 @@ class Topology:
     def groups_of(self, balancer: LoadBalancerSnapshot) -> tuple[TargetGroupSnapshot, ...]:
         """The target groups that a load balancer's listeners forward to, each once."""
         arns = dict.fromkeys(
-            listener.action.target_group_arn for listener in balancer.listeners if isinstance(listener.action, Forward)
+            group.target_group_arn
+            for listener in balancer.listeners
+            for action in (listener.action, *(rule.action for rule in listener.rules))
+            if isinstance(action, Forward)
+            for group in action.groups
         )
         return tuple(self.groups[arn] for arn in arns if arn in self.groups)
 

@@ -7,7 +7,7 @@ and the table of target states; `docs/fidelity.md` for what is a parameter.
 from blackstart.domain.model import Model
 from blackstart.domain.target_health import TargetReason, TargetState
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
-from blackstart.emulator.protocol import Reach
+from blackstart.emulator.snapshot import Reach
 
 NOT_SERVING = (InstanceState.STOPPING, InstanceState.STOPPED, InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED)
 DESCRIPTIONS = {
