@@ -236,7 +236,6 @@ def test_the_snapshot_has_a_node_in_each_zone_and_the_action_of_each_listener(ri
     assert len({node.address for node in balancer.nodes}) == 3
     assert balancer.listeners[0].port == 80
     assert balancer.listeners[0].action.groups[0].target_group_arn == stack.target_group
-    assert balancer.cross_zone
     versions = [snapshot.version for snapshot in rig.snapshots]
     assert versions == sorted(set(versions))
 
