@@ -16,6 +16,7 @@ from blackstart.emulator.adapters.dataplane_link import KEY as DATAPLANE
 from blackstart.emulator.adapters.dataplane_link import DataplaneLink
 from blackstart.emulator.adapters.instance_host_client import InstanceHost, service_environment
 from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
+from blackstart.emulator.adapters.own_pages import Page
 from blackstart.emulator.assembly import Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
@@ -99,7 +100,12 @@ class Emulator:
             lambda: self.status().model_dump_json(),
             self.plane.anchor.speed,
             moto_server.queue_wait_s,
+            pages=self._pages(),
+            own_services={},
         )
+
+    def _pages(self) -> dict[str, Page]:
+        return {}
 
     def _serve(self, *call: Any) -> Any:
         return self._middleware(*call)

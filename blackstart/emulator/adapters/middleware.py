@@ -2,7 +2,7 @@
 
 The lock is never held while something waits: an SQS long poll becomes repeated calls that do not wait. A request that
 may have changed something wakes the controllers. What moto has not implemented is answered InvalidAction, not with
-HTML.
+HTML. Services that moto lacks altogether are the emulator's own, known by the signing name of the request.
 """
 
 import io
@@ -11,21 +11,30 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from blackstart.domain.emulator_status import STATUS_PATH
+from blackstart.emulator.adapters import own_pages
 from blackstart.emulator.adapters.aws_errors import Response, error_response
+from blackstart.emulator.adapters.own_pages import Page
 
 LOG = logging.getLogger(__name__)
 READING = re.compile(r"(Describe|Get|List|Lookup|Search|ReceiveMessage)")
+SIGNING_NAME = re.compile(r"Credential=[^,]*/([^/,]+)/aws4_request")
 POLL_REAL_S = 0.05
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+OwnService = Callable[[dict[str, Any], bytes], Response]
+"""Answers one request of a service that moto lacks, its refusals included. Called under the lock; does no I/O."""
 
 
 class Middleware:
-    """A WSGI application around moto's. status: the JSON of GET /_emulator/status; queue_wait_s: a queue's own wait."""
+    """A WSGI application around moto's. status: the JSON of GET /_emulator/status; queue_wait_s: a queue's own wait.
+
+    pages: by path, what else there is under /_emulator/. own_services: by signing name, as `arc-zonal-shift`.
+    """
 
     def __init__(
         self,
@@ -35,18 +44,21 @@ class Middleware:
         status: Callable[[], str],
         speed: float,
         queue_wait_s: Callable[[str], float],
+        pages: Mapping[str, Page] | None = None,
+        own_services: Mapping[str, OwnService] | None = None,
     ) -> None:
         self._application = application
         self._lock = lock
         self._mutated = mutated
-        self._status = status
+        self._pages = {STATUS_PATH: Page("application/json", status), **(pages or {})}
+        self._own_services = dict(own_services or {})
         self._speed = speed
         self._queue_wait_s = queue_wait_s
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        if environ["PATH_INFO"] == STATUS_PATH:
-            status, headers, answer = "200 OK", [("Content-Type", "application/json")], self._status().encode()
+        if own_pages.is_own(environ["PATH_INFO"]):
+            status, headers, answer = own_pages.answer(self._pages, environ)
         elif action_of(environ, body) == "ReceiveMessage":
             status, headers, answer = self._receive(environ, body)
         else:
@@ -56,13 +68,14 @@ class Middleware:
         return [answer]
 
     def _call(self, environ: dict[str, Any], body: bytes) -> Response:
-        """One call of moto under the lock."""
-        call = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        captured: list[Any] = []
+        """One call of moto, or of a service of our own, under the lock."""
+        own = self._own_services.get(signing_name(environ))
+        if own:
+            environ = {**environ, "CONTENT_TYPE": "application/json"}  # of our own errors; all of them are REST and JSON
+        answering = partial(own, environ, body) if own else partial(self._moto, environ, body)
         try:
             with self._lock:
-                chunks = self._application(call, lambda status, headers, *_: captured.extend((status, headers)))
-                answer = b"".join(chunks)
+                response = answering()
         except NotImplementedError as error:
             message = str(error) or f"{action_of(environ, body)} is not implemented by the emulator"
             return error_response(environ, 400, "InvalidAction", message)
@@ -71,6 +84,13 @@ class Middleware:
             return error_response(environ, 500, "InternalFailure", f"{type(error).__name__}: {error}")
         if not READING.match(action_of(environ, body)):
             self._mutated.set()
+        return response
+
+    def _moto(self, environ: dict[str, Any], body: bytes) -> Response:
+        call = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        captured: list[Any] = []
+        chunks = self._application(call, lambda status, headers, *_: captured.extend((status, headers)))
+        answer = b"".join(chunks)
         return str(captured[0]), list(captured[1]), answer
 
     def _receive(self, environ: dict[str, Any], body: bytes) -> Response:
@@ -85,6 +105,12 @@ class Middleware:
             if found or not response[0].startswith("200") or time.monotonic() >= deadline:
                 return response
             time.sleep(min(POLL_REAL_S, max(0.0, deadline - time.monotonic())))
+
+
+def signing_name(environ: dict[str, Any]) -> str:
+    """The service that a request is signed for, "" for an unsigned one."""
+    found = SIGNING_NAME.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return found[1] if found else ""
 
 
 def action_of(environ: dict[str, Any], body: bytes) -> str:
