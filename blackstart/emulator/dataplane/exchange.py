@@ -157,6 +157,8 @@ class Exchange:
         self._head_sent = True
         latency_real_s = time.monotonic() - self._sent_real_s
         self._node.counting.target_answered(self._node.key, self._group_arn, status, latency_real_s)
+        if self._target is not None:
+            self._target.target_answered(status)
         sized = any(name.lower() == b"content-length" for name, _ in headers)
         self._chunk_answer = has_body and not sized and self.head.http_1_1
         self.keep_alive = self.keep_alive and (sized or self._chunk_answer or not has_body)
@@ -237,6 +239,8 @@ class Exchange:
 
     def _fail(self, status: int) -> None:
         """Answer with an error; when the answer had begun, the client can only be cut off."""
+        if self._target is not None and status in (502, 504) and not self._head_sent:
+            self._target.target_failed()
         self._let_go()
         if self._head_sent:
             self._client.abort()

@@ -7,11 +7,18 @@ _MAX_IDLE = 32
 
 
 class TargetConnections:
-    """A registration as requests reach it: where it is, idle connections to reuse, and those in use."""
+    """A registration as requests reach it: where it is, idle connections to reuse, and those in use.
 
-    def __init__(self, snapshot: TargetSnapshot) -> None:
+    tls: speak TLS to it, whatever certificate it shows, as an ALB does. in_flight: requests now. answered, failed: since
+    it was registered: answers that began, and among them 5xx answers plus requests that it never answered.
+    """
+
+    def __init__(self, snapshot: TargetSnapshot, tls: bool = False) -> None:
         self.snapshot = snapshot
+        self.tls = tls
         self.in_flight = 0
+        self.answered = 0
+        self.failed = 0
         self._idle: list[UpstreamConnection] = []
         self._active: set[UpstreamConnection] = set()
 
@@ -21,6 +28,16 @@ class TargetConnections:
 
     def request_ended(self) -> None:
         self.in_flight -= 1
+
+    def target_answered(self, status: int) -> None:
+        """The head of an answer came."""
+        self.answered += 1
+        if status >= 500:
+            self.failed += 1
+
+    def target_failed(self) -> None:
+        """No connection, or one that broke or went quiet before an answer began."""
+        self.failed += 1
 
     @property
     def silent(self) -> bool:
