@@ -8,6 +8,7 @@ from blackstart.domain.emulator_status import served_port
 from blackstart.emulator.dataplane.client import ClientConnection
 from blackstart.emulator.dataplane.http_text import RequestHead
 from blackstart.emulator.dataplane.nodes import Fleet, Node
+from blackstart.emulator.dataplane.rules import Chosen, ListenerRules
 from blackstart.emulator.dataplane.topology import NodeKey, Topology
 from blackstart.emulator.snapshot import Action, ListenerSnapshot
 
@@ -23,13 +24,18 @@ class Listener:
 
     def __init__(self, node: Node, address: str, snapshot: ListenerSnapshot) -> None:
         self.node = node
-        self.snapshot = snapshot
         self.declared_port = snapshot.port
         self.problem = ""
         self._address = address
         self._connections: set[ClientConnection] = set()
         self._servers: dict[int, asyncio.Server] = {}
         self._closed = False
+        self.update(snapshot)
+
+    def update(self, snapshot: ListenerSnapshot) -> None:
+        """Take over changed rules and actions; they decide from the next request on."""
+        self.snapshot = snapshot
+        self._rules = ListenerRules(snapshot)
 
     async def open(self, rival: int | None) -> None:
         """Bind what is not bound yet. Only the served port matters: `problem` says why it could not be bound.
@@ -62,10 +68,13 @@ class Listener:
             if connection.idle and connection.active_real_s < before_real_s:
                 connection.abort()
 
+    def choose(self, head: RequestHead, client_ip: str) -> Chosen:
+        """The action of the rule that a request meets and the rule's priority, or the default action."""
+        return self._rules.choose(head, client_ip)
+
     def choose_action(self, head: RequestHead) -> Action:
-        """The action of the rule that a request meets, or the default one."""
-        del head
-        return self.snapshot.action
+        """As `choose`, where the client's address is not at hand: no source-ip condition holds."""
+        return self._rules.choose(head, "").action
 
     def connected(self, connection: ClientConnection) -> None:
         self._connections.add(connection)
@@ -107,7 +116,7 @@ class Listeners:
             self._open.pop(key).close()
         for key, listener in wanted.items():
             if key in self._open:
-                self._open[key].snapshot = listener
+                self._open[key].update(listener)
             else:
                 node = self._fleet.nodes[key.node]
                 self._open[key] = Listener(node, key.address, listener)
