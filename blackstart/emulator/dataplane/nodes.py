@@ -1,6 +1,6 @@
 """Load-balancer nodes at work: their settings, their opinion of each target, and whose turn it is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from blackstart.domain.target_health import TargetState
@@ -10,6 +10,7 @@ from blackstart.emulator.dataplane.http_text import RequestHead
 from blackstart.emulator.dataplane.opinions import Opinions
 from blackstart.emulator.dataplane.target_connections import TargetConnections
 from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology
+from blackstart.emulator.decisions.access_log import RequestRecord
 from blackstart.emulator.decisions.dns_answer import DnsNode, nodes_in_dns
 from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, RoutingPool, route, routing_pool
 from blackstart.emulator.decisions.target_health import combined_health
@@ -18,17 +19,25 @@ from blackstart.emulator.snapshot import Forward, HttpSettings, LoadBalancerSnap
 
 class Routed(NamedTuple):
     """Where one request goes. group_arn: the target group chosen, "" when every weight is 0. target: None when the
-    group has no target to send to. failing_open: no target was healthy. cookies: Set-Cookie values for the answer.
+    group has no target to send to. failing_open: too few targets were healthy.
+
+    cookies: Set-Cookie values for the answer. app_cookie: the name of the application's cookie; when the answer sets
+    it, `app_cookies` are set as well.
     """
 
     group_arn: str
     target: TargetConnections | None
     failing_open: bool = False
     cookies: tuple[bytes, ...] = ()
+    app_cookie: bytes = b""
+    app_cookies: tuple[bytes, ...] = ()
 
 
 class Node:
-    """One node: routes by its own opinions. Its timeouts are wall seconds, scaled from the load balancer's."""
+    """One node: routes by its own opinions. Its timeouts are wall seconds, scaled from the load balancer's.
+
+    access_log: takes what each request leaves for the log; None when the load balancer keeps none. now_s: virtual time.
+    """
 
     def __init__(self, key: NodeKey, fleet: "Fleet", counting: Counting, clock: VirtualClock) -> None:
         self.key = key
@@ -37,6 +46,8 @@ class Node:
         self.idle_timeout_real_s = 0.0
         self.client_keep_alive_s = 0.0
         self.http = HttpSettings()
+        self.access_log: Callable[[RequestRecord], None] | None = None
+        self.now_s = clock.now_s
         self._fleet = fleet
         self._clock = clock
         self._pools: dict[str, RoutingPool] = {}
@@ -137,4 +148,5 @@ class Fleet:
             if key in self.connections:
                 self.connections[key].update(target)
             else:
-                self.connections[key] = TargetConnections(target)
+                tls = topology.groups[key.group_arn].protocol == "HTTPS"
+                self.connections[key] = TargetConnections(target, tls=tls)
