@@ -190,12 +190,17 @@ class Rehearsal(Model):
 
 
 class Experiment(Model):
-    """A whole experiment. seed: every random choice comes from it. stack: the Pulumi stack (and the tag's value)."""
+    """A whole experiment. seed: every random choice comes from it. stack: the Pulumi stack (and the tag's value).
+
+    stack_file: how somebody else's stack maps to logical names (`stack_mapping.py`), relative to the project; None for
+    this engine's own tags.
+    """
 
     title: str = Field(min_length=1)
     description: str = ""
     seed: int
     stack: str
+    stack_file: str | None = None
     load: Load
     phases: Phases
     steady_state_hypothesis: SteadyStateHypothesis

@@ -17,6 +17,7 @@ from blackstart.domain.recording import LoadCompleted
 from blackstart.domain.slo import Slo
 from blackstart.domain.stack import Stack
 from blackstart.domain.target_health import TargetReason, TargetState
+from blackstart.domain.unserved import Unserved
 from blackstart.domain.verdict import Restored, Verdict
 
 JOURNAL_FILE = "journal.ndjson"
@@ -235,7 +236,7 @@ class EmulatorMeasured(Model):
     started. boot_max_real_s: slowest start of an instance's process until its port answered. shortest_*_s: the virtual
     waits that these race against (None: no such wait). data_plane_restarts, controller_failures: the emulator's own
     failures, which must never be blamed on the system. unserved: what the stack declares and the emulator does not act
-    on.
+    on, as lines to read; unserved_resources: the same by resource.
     """
 
     kind: Literal["emulator_measured"] = "emulator_measured"
@@ -251,6 +252,7 @@ class EmulatorMeasured(Model):
     data_plane_restarts: int = 0
     controller_failures: int = 0
     unserved: tuple[str, ...] = ()
+    unserved_resources: tuple[Unserved, ...] = ()
 
 
 class StopRequested(Model):

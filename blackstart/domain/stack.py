@@ -1,11 +1,12 @@
 """What AWS's describe calls say of one stack: the picture that plan, observer and judge share.
 
-Resources belong to a stack by the tag `blackstart:stack` and are named by `blackstart:name`.
+Which resources belong to a stack, and what they are called in it, is the mapping's business (`stack_mapping.py`).
 """
 
 from pydantic import Field
 
 from blackstart.domain.model import Model
+from blackstart.domain.stack_mapping import StackMapping
 from blackstart.domain.target_health import HealthCheck, TargetReason, TargetState
 
 
@@ -67,7 +68,10 @@ class ScalingGroup(Model):
 
 
 class Alarm(Model):
-    """name: logical name, shared by the alarms of one kind (one per zone, say). state: OK, ALARM, INSUFFICIENT_DATA."""
+    """name: logical name, shared by the alarms of one kind (one per zone, say). state: OK, ALARM, INSUFFICIENT_DATA.
+
+    children: AWS's names of the alarms that a composite alarm's rule names.
+    """
 
     name: str
     resource_name: str
@@ -76,10 +80,11 @@ class Alarm(Model):
     period_s: float | None = None
     evaluation_periods: int = 1
     runbook: str | None = None
+    children: tuple[str, ...] = ()
 
 
 class Stack(Model):
-    """Everything of one stack that an experiment can act on or be judged by."""
+    """Everything of one stack that an experiment can act on or be judged by. mapping: how it was told from others."""
 
     name: str
     region: str
@@ -89,6 +94,7 @@ class Stack(Model):
     scaling_groups: tuple[ScalingGroup, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     zones: tuple[str, ...] = Field(default=())
+    mapping: StackMapping = StackMapping()
 
     def live_instances(self) -> tuple[Instance, ...]:
         """Instances that still count: pending or running."""

@@ -44,7 +44,9 @@ def rehearse(
     out: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="The emulator's port; 0 takes a free one.")] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the emulator up afterwards.")] = False,
-    deploy: Annotated[str | None, typer.Option(metavar="CMD", help="Deploy by this command instead.")] = None,
+    deploy: Annotated[
+        str | None, typer.Option(metavar="CMD", help="Deploy by this command; the endpoint is in its environment.")
+    ] = None,
     endpoint: Annotated[str | None, typer.Option(help="Use this emulator and the stack that is on it.")] = None,
     app: App = None,
     region: Region = "us-east-1",
@@ -66,6 +68,7 @@ def rehearse(
     pulumi_config, parameters = _pairs(config, "--config"), _pairs(parameter, "--parameter")
     document, slos = load_experiment(experiment)
     from blackstart.gameday import rehearsal
+    from blackstart.gameday.stack_file import load_stack_mapping
 
     options = rehearsal.RehearsalOptions(
         speed=speed,
@@ -78,6 +81,7 @@ def rehearse(
         app=app,
         config=pulumi_config,
         parameters=parameters,
+        mapping=load_stack_mapping(experiment, document),
     )
     with choose_progress(as_json) as progress:
         folder, judgement = rehearsal.rehearse(experiment, document, slos, options, progress)
@@ -121,11 +125,13 @@ def plan(experiment: ExperimentPath, endpoint: Endpoint, region: Region = "us-ea
     from blackstart.gameday.emulator_process import read_status
     from blackstart.gameday.plan_text import describe_plan
     from blackstart.gameday.references import check_references
+    from blackstart.gameday.stack_file import load_stack_mapping
     from blackstart.injection.planning import make_plan
     from blackstart.injection.stack_view import describe_stack
 
     read_status(endpoint)
-    described = describe_stack(AwsClients(region, endpoint), document.stack)
+    mapping = load_stack_mapping(experiment, document)
+    described = describe_stack(AwsClients(region, endpoint), document.stack, mapping)
     check_references(document, described)
     made = make_plan(document, described)
     print(made.model_dump_json() if as_json else describe_plan(document, made))

@@ -107,13 +107,13 @@ class Conductor:
         stack, plan = self._settle()
         self._start_load(stack)
         self._baseline()
-        self._fault(plan)
+        self._fault(stack, plan)
         with self._phase(RunPhase.RECOVERY, self._experiment.phases.recovery_s):
             self._wait_s(self._experiment.phases.recovery_s)
 
     def _settle(self) -> tuple[Stack, PlanMade]:
         with self._phase(RunPhase.SETTLE):
-            stack = describe_stack(self._clients, self._experiment.stack)
+            stack = self._describe()
             check_references(self._experiment, stack)
             reader = StackReader(self._place.make_clients(), stack, self._place.since_s)
             self._observer = Observer(reader, stack, self._journal, self._place.anchor)
@@ -123,13 +123,16 @@ class Conductor:
                 self._not_met(f"not steady after {SETTLE_LIMIT_S:.0f} virtual seconds")
             if self._place.status is not None and (problems := self._place.status().problems):
                 self._not_met("; ".join(problems))
-            stack = describe_stack(self._clients, self._experiment.stack)
+            stack = self._describe()
             self._journal.append(StackObserved(stack=stack))
             plan = make_plan(self._experiment, stack)
             self._journal.append(plan)
             for action in plan.actions:
                 self._display.say(f"will {action.action} {', '.join(action.target_ids)}")
             return stack, plan
+
+    def _describe(self) -> Stack:
+        return describe_stack(self._clients, self._experiment.stack, self._place.mapping)
 
     def _settled(self) -> bool:
         self._stop_when_the_service_fails()
@@ -194,14 +197,14 @@ class Conductor:
     def _hypothesis_holds(self) -> bool:
         return all(probe_holds(probe, self._seen())[0] for probe in self._probes)
 
-    def _fault(self, plan: PlanMade) -> None:
+    def _fault(self, stack: Stack, plan: PlanMade) -> None:
         length_s = self._experiment.phases.fault_s
         with self._phase(RunPhase.FAULT, length_s):
             began_s = self._now_s()
             self._injector = Injector(
                 self._journal,
                 self._clients,
-                self._experiment.stack,
+                stack,
                 now_s=self._now_s,
                 wait_s=self._wait_s,
                 blast_radius=self._experiment.blast_radius,
@@ -262,7 +265,7 @@ class Conductor:
     def _look_back(self) -> None:
         if self._observer is not None:
             self._observer.finish()
-            self._journal.append(StackObserved(stack=describe_stack(self._clients, self._experiment.stack)))
+            self._journal.append(StackObserved(stack=self._describe()))
         if self._place.status is not None:
             self._journal.append(self._place.status().measured)
 

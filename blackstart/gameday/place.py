@@ -1,7 +1,7 @@
 """Where a run happens: an emulator on loopback, or AWS. What differs between rehearsal and drill is in here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blackstart.aws_clients import AwsClients
@@ -9,6 +9,7 @@ from blackstart.domain.clock import Anchor
 from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus
 from blackstart.domain.experiment import Experiment
 from blackstart.domain.stack import LoadBalancer
+from blackstart.domain.stack_mapping import StackMapping
 from blackstart.load.generator import LoadSettings
 
 
@@ -17,7 +18,7 @@ class Place:
     """make_clients: new guarded clients (one set a thread). served_port: from a listener's port.
 
     since_s: what alarms and scaling groups did before is none of this run's. dns: None for the system's resolver.
-    status: asks the emulator; None on AWS.
+    status: asks the emulator; None on AWS. mapping: how the stack's resources are known.
     """
 
     make_clients: Callable[[], AwsClients]
@@ -26,6 +27,7 @@ class Place:
     served_port: Callable[[int], int]
     dns: DnsAddress | None = None
     status: Callable[[], EmulatorStatus] | None = None
+    mapping: StackMapping = field(default_factory=StackMapping)
 
     def load_settings(self, experiment: Experiment, balancer: LoadBalancer, out: Path) -> LoadSettings:
         """The experiment's load, aimed at a load balancer of this place; out: where its recording goes."""

@@ -3,12 +3,10 @@
 import os
 import platform
 import shlex
-import signal
-import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +14,7 @@ from pathlib import Path
 from blackstart import __version__
 from blackstart.aws_clients import AwsClients
 from blackstart.domain.emulator_status import EmulatorStatus, served_port
-from blackstart.domain.errors import BlackstartError, DeployError, EmulatorError, UsageError
+from blackstart.domain.errors import BlackstartError, EmulatorError, UsageError
 from blackstart.domain.experiment import Experiment
 from blackstart.domain.journal import (
     ClockRead,
@@ -30,7 +28,9 @@ from blackstart.domain.journal import (
 )
 from blackstart.domain.judgement import Judgement
 from blackstart.domain.slo import Slo
+from blackstart.domain.stack_mapping import StackMapping
 from blackstart.gameday.conductor import Conductor
+from blackstart.gameday.deploy_command import deploy_by_command, environment_of
 from blackstart.gameday.emulator_process import EmulatorProcess, read_status, wait_ready
 from blackstart.gameday.interruption import Interruption, RunStopped
 from blackstart.gameday.journal_file import JournalFile
@@ -39,14 +39,13 @@ from blackstart.gameday.place import Place
 from blackstart.gameday.progress import Moment, Progress
 from blackstart.gameday.run_folder import RunFolder
 
-DEPLOY_LIMIT_REAL_S = 300.0
-
 
 @dataclass(frozen=True)
 class RehearsalOptions:
     """What the command line can change. endpoint: an emulator that is up already, with a stack deployed.
 
-    deploy: a command that deploys instead of our realiser. app: the service's command line.
+    deploy: a command that deploys instead of our realiser. app: the service's command line. mapping: how the stack's
+    resources are known, from the experiment's stack file.
     """
 
     speed: float = 10.0
@@ -59,6 +58,7 @@ class RehearsalOptions:
     app: str | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    mapping: StackMapping = field(default_factory=StackMapping)
 
 
 def rehearse(
@@ -130,7 +130,7 @@ def _run(
         progress.say(f"emulator at {status.endpoint}, DNS at {status.dns.address}:{status.dns.port}")
         if options.endpoint is None:
             with _phase(RunPhase.DEPLOY, journal, progress), interruption.interruptible():
-                _deploy(experiment.stack, options, status.endpoint, folder, progress)
+                _deploy(experiment.stack, options, status, folder, progress)
         place = Place(
             make_clients=partial(AwsClients, options.region, status.endpoint),
             anchor=status.anchor,
@@ -138,7 +138,10 @@ def _run(
             served_port=served_port,
             dns=status.dns,
             status=partial(read_status, status.endpoint),
+            mapping=options.mapping,
         )
+        for thing in read_status(status.endpoint).unserved:
+            progress.say(f"not honoured offline: {thing}")
         Conductor(experiment, place, folder.path, journal, interruption, progress).conduct()
 
 
@@ -159,55 +162,21 @@ def _emulator(experiment: Experiment, options: RehearsalOptions, folder: RunFold
     return emulator.start()
 
 
-def _deploy(name: str, options: RehearsalOptions, endpoint: str, folder: RunFolder, progress: Progress) -> None:
+def _deploy(
+    name: str, options: RehearsalOptions, status: EmulatorStatus, folder: RunFolder, progress: Progress
+) -> None:
     if options.deploy is not None:
-        _deploy_by_command(options, endpoint, folder)
+        environment = environment_of(status, options.region, name, os.environ)
+        deploy_by_command(options.deploy, environment, folder.path / "deploy.log", progress.say)
         return
     from blackstart.deploy.deployment import deploy
 
-    deployed = deploy(Path.cwd(), name, endpoint, options.region, options.config, _quiet)
+    deployed = deploy(Path.cwd(), name, status.endpoint, options.region, options.config, _quiet)
     progress.say(f"deployed {deployed.resources} resources of stack {name}")
 
 
 def _quiet(_text: str) -> None:
     """The progress panel says enough."""
-
-
-def _deploy_by_command(options: RehearsalOptions, endpoint: str, folder: RunFolder) -> None:
-    """Any other deployer, with the endpoint in its environment as the AWS SDKs read it."""
-    assert options.deploy is not None
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = kept | {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_REGION": options.region,
-        "AWS_DEFAULT_REGION": options.region,
-        "AWS_ACCESS_KEY_ID": "offline",
-        "AWS_SECRET_ACCESS_KEY": "offline",
-        "NO_PROXY": "127.0.0.1,localhost",
-        "no_proxy": "127.0.0.1,localhost",
-    }
-    log = folder.path / "deploy.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            options.deploy,
-            shell=True,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(DEPLOY_LIMIT_REAL_S)
-        except subprocess.TimeoutExpired:
-            raise DeployError(f"--deploy is not done after {DEPLOY_LIMIT_REAL_S:.0f} s", f"See {log}.") from None
-        finally:
-            with suppress(ProcessLookupError):  # also what the command left in the background
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    if code != 0:
-        said = log.read_text(errors="replace").strip().splitlines()
-        raise DeployError(f"--deploy ended with code {code}: {said[-1] if said else 'no output'}", f"See {log}.")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from blackstart.domain.journal import (
     Reversibility,
     Reverted,
 )
+from blackstart.domain.stack import Stack
 from blackstart.domain.verdict import Restored
 from blackstart.faults.contract import Fault, Look, Snapshot
 from blackstart.faults.registry import fault_named
@@ -51,7 +52,7 @@ class Injection:
 
 
 class Injector:
-    """Injects into one stack (its tag's value). Not for several threads.
+    """Injects into one stack, described afresh before each call. Not for several threads.
 
     now_s: virtual Unix time. wait_s: waits for so many virtual seconds; what it raises passes through, and
     `restore_all` may be called afterwards. blast_radius: checked again on the stack as it is right before each call.
@@ -61,7 +62,7 @@ class Injector:
         self,
         journal: Journal,
         clients: AwsClients,
-        stack: str,
+        stack: Stack,
         now_s: Callable[[], float],
         wait_s: Callable[[float], None],
         blast_radius: BlastRadius,
@@ -141,7 +142,7 @@ class Injector:
             raise ValueError(f"action {name} was injected already")
         fault = fault_named(action.action)
         fault.check_parameters(action.parameters)
-        stack = describe_stack(self._clients, self._stack)
+        stack = describe_stack(self._clients, self._stack.name, self._stack.mapping)
         targets = resolve(action.target_ids, stack)
         check_blast_radius(action.target_ids, stack, self._blast_radius)
         before = fault.snapshot(stack, targets)

@@ -1,20 +1,20 @@
-"""What the describe calls answer, as domain models. Pure: a row in, a value out.
-
-A resource without the tag `blackstart:name` is known by AWS's own name for it.
-"""
+"""What the describe calls answer, as domain models. Pure: a row in, a value out."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from blackstart.domain import tags
 from blackstart.domain.journal import AlarmChanged, ScalingActivity
 from blackstart.domain.stack import Alarm, Instance, LoadBalancer, RegisteredTarget, ScalingGroup, TargetGroup
+from blackstart.domain.stack_mapping import Kind, StackMapping
 from blackstart.domain.target_health import HealthCheck, TargetReason, TargetState
 
 Row = dict[str, Any]
 GROUP_TAG = "aws:autoscaling:groupName"
+ZONE_DIMENSION = "AvailabilityZone"
 RUNBOOK = "Runbook: "
+NAMED_IN_A_RULE = re.compile(r"""(?:OK|ALARM|INSUFFICIENT_DATA)\s*\(\s*["']?([^"')]+?)["']?\s*\)""")
 
 
 def tags_of(rows: Iterable[Row] | None) -> dict[str, str]:
@@ -22,22 +22,34 @@ def tags_of(rows: Iterable[Row] | None) -> dict[str, str]:
     return {row["Key"]: row["Value"] for row in rows or ()}
 
 
-def instance(row: Row) -> Instance:
+def instance(row: Row, stack: str, mapping: StackMapping) -> Instance | None:
+    """None for one of another stack. Without a name tag it is called by its Auto Scaling group's name, or by its id."""
+    tagged = tags_of(row.get("Tags"))
+    name = mapping.logical_name(Kind.INSTANCES, stack, tagged.get(GROUP_TAG, ""), tagged)
+    return None if name is None else _instance(row, name or row["InstanceId"], mapping.allows_chaos(tagged))
+
+
+def instance_of_any_stack(row: Row) -> Instance:
+    """For its state and place; it is called by its id and never opted in."""
+    return _instance(row, row["InstanceId"], False)
+
+
+def _instance(row: Row, name: str, chaos_allowed: bool) -> Instance:
     tagged = tags_of(row.get("Tags"))
     return Instance(
         instance_id=row["InstanceId"],
-        name=tagged.get(tags.NAME_TAG, row["InstanceId"]),
+        name=name,
         zone=row["Placement"]["AvailabilityZone"],
         state=row["State"]["Name"],
         private_ip=row.get("PrivateIpAddress"),
         scaling_group=tagged.get(GROUP_TAG),
-        chaos_allowed=tagged.get(tags.CHAOS_TAG) == tags.CHAOS_ALLOWED,
+        chaos_allowed=chaos_allowed,
     )
 
 
-def load_balancer(row: Row, tagged: Mapping[str, str], listener_ports: tuple[int, ...]) -> LoadBalancer:
+def load_balancer(row: Row, name: str, listener_ports: tuple[int, ...]) -> LoadBalancer:
     return LoadBalancer(
-        name=tagged.get(tags.NAME_TAG, row["LoadBalancerName"]),
+        name=name,
         arn=row["LoadBalancerArn"],
         resource_name=row["LoadBalancerName"],
         dns_name=row["DNSName"],
@@ -46,9 +58,9 @@ def load_balancer(row: Row, tagged: Mapping[str, str], listener_ports: tuple[int
     )
 
 
-def target_group(row: Row, tagged: Mapping[str, str], attributes: Mapping[str, str]) -> TargetGroup:
+def target_group(row: Row, name: str, attributes: Mapping[str, str]) -> TargetGroup:
     return TargetGroup(
-        name=tagged.get(tags.NAME_TAG, row["TargetGroupName"]),
+        name=name,
         arn=row["TargetGroupArn"],
         resource_name=row["TargetGroupName"],
         load_balancer_arns=tuple(row.get("LoadBalancerArns", ())),
@@ -86,9 +98,9 @@ def registered_target(row: Row, zones: Mapping[str, str]) -> RegisteredTarget:
     )
 
 
-def scaling_group(row: Row) -> ScalingGroup:
+def scaling_group(row: Row, name: str) -> ScalingGroup:
     return ScalingGroup(
-        name=tags_of(row.get("Tags")).get(tags.NAME_TAG, row["AutoScalingGroupName"]),
+        name=name,
         resource_name=row["AutoScalingGroupName"],
         min_size=row["MinSize"],
         max_size=row["MaxSize"],
@@ -101,17 +113,22 @@ def scaling_group(row: Row) -> ScalingGroup:
     )
 
 
-def alarm(row: Row, tagged: Mapping[str, str]) -> Alarm:
-    """The runbook is what follows "Runbook: " in the description."""
+def alarm(row: Row, name: str, zone: str | None) -> Alarm:
+    """zone: by its tag; without one, the zone that the alarm's own dimension names. A metric or a composite alarm.
+
+    The runbook is what follows "Runbook: " in the description.
+    """
     runbook = (row.get("AlarmDescription") or "").partition(RUNBOOK)[2].split()
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in row.get("Dimensions", ())}
     return Alarm(
-        name=tagged.get(tags.NAME_TAG, row["AlarmName"]),
+        name=name,
         resource_name=row["AlarmName"],
         state=row["StateValue"],
-        zone=tagged.get(tags.ZONE_TAG),
+        zone=zone or dimensions.get(ZONE_DIMENSION),
         period_s=float(row["Period"]) if row.get("Period") else None,
         evaluation_periods=row.get("EvaluationPeriods", 1),
         runbook=runbook[0] if runbook else None,
+        children=tuple(dict.fromkeys(NAMED_IN_A_RULE.findall(row.get("AlarmRule") or ""))),
     )
 
 

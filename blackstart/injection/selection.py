@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from random import Random
 
-from blackstart.domain import tags
 from blackstart.domain.errors import GuardError, NoTargetError
 from blackstart.domain.experiment import SELECTION_MODE, TargetSelection
 from blackstart.domain.model import Model
 from blackstart.domain.stack import Instance, Stack
+from blackstart.domain.stack_mapping import Kind, StackMapping
 
 RUNNING = "running"
 
@@ -45,7 +45,7 @@ def resolve(target_ids: Sequence[str], stack: Stack) -> tuple[Instance, ...]:
         if instance is None or instance.state != RUNNING:
             problem = "is gone" if instance is None else f"is {instance.state}"
         elif not instance.chaos_allowed:
-            problem = f"no longer has the tag {tags.CHAOS_TAG} = {tags.CHAOS_ALLOWED}"
+            problem = f"no longer has the tag {stack.mapping.chaos}"
         else:
             continue
         raise GuardError(f"planned target {id_} {problem}; nothing was injected", "Make a new plan.")
@@ -62,7 +62,8 @@ def _candidates(selection: TargetSelection, stack: Stack) -> list[Instance]:
     if not named:
         names = ", ".join(sorted({instance.name for instance in stack.instances})) or "none"
         raise NoTargetError(
-            f"no instance named {selection.name} in {place}", f"Names of instances in this stack: {names}."
+            f"no instance named {selection.name} in {place}",
+            f"Names of instances in this stack: {names} ({stack.mapping.origin(Kind.INSTANCES)}).",
         )
     running = [instance for instance in named if instance.state == RUNNING]
     if not running:
@@ -75,10 +76,16 @@ def _candidates(selection: TargetSelection, stack: Stack) -> list[Instance]:
     if not willing:
         raise NoTargetError(
             f"{len(running)} running instances named {selection.name} in {place}, "
-            f"but none has the tag {tags.CHAOS_TAG} = {tags.CHAOS_ALLOWED}",
-            "Opt in: set that tag on the instances (reference stack: chaosAllowed in the stack's configuration).",
+            f"but none has the tag {stack.mapping.chaos}",
+            _how_to_opt_in(stack),
         )
     return sorted(willing, key=_place)
+
+
+def _how_to_opt_in(stack: Stack) -> str:
+    if stack.mapping.chaos == StackMapping().chaos:
+        return "Opt in: set that tag on the instances (reference stack: chaosAllowed in the stack's configuration)."
+    return "Opt in: let the group set that tag at launch, or mend `chaos` in the stack file."
 
 
 def _place(instance: Instance) -> tuple[str, str]:

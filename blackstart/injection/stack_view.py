@@ -1,4 +1,4 @@
-"""One stack as AWS's describe calls show it, found by tags alone: whole, or in the parts that are worth polling."""
+"""One stack as AWS's describe calls show it, found by tags and names: whole, or in the parts that are worth polling."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,23 +9,32 @@ from blackstart.domain import tags
 from blackstart.domain.errors import UsageError
 from blackstart.domain.journal import AlarmChanged, InstanceChanged, ScalingActivity, TargetHealthChanged
 from blackstart.domain.stack import Alarm, Instance, LoadBalancer, ScalingGroup, Stack, TargetGroup
+from blackstart.domain.stack_mapping import Kind, StackMapping
 from blackstart.injection import rows
 
 ARNS_A_CALL = 20  # elbv2 API reference, DescribeTags
+ALARM_TYPES = ["MetricAlarm", "CompositeAlarm"]  # CloudWatch API reference: without it, metric alarms only
+ELBV2_FIELDS = {
+    Kind.LOAD_BALANCERS: ("LoadBalancerArn", "LoadBalancerName"),
+    Kind.TARGET_GROUPS: ("TargetGroupArn", "TargetGroupName"),
+}
+SOME = 8
 
 
-def describe_stack(clients: AwsClients, stack: str) -> Stack:
-    """Everything tagged `blackstart:stack` = stack, with the current health of every target.
+def describe_stack(clients: AwsClients, stack: str, mapping: StackMapping | None = None) -> Stack:
+    """Everything of the stack, with the current health of every target. mapping: None for this engine's own tags.
 
-    Raises UsageError when nothing is, naming the stacks that do exist in the region.
+    Raises UsageError when nothing is of the stack, naming the stacks that do exist in the region.
     """
-    instances = describe_instances(clients, stack)
-    balancers = _load_balancers(clients, stack)
-    groups = describe_targets(clients, _target_groups(clients, stack), {i.instance_id: i.zone for i in instances})
-    scaling = _scaling_groups(clients, stack)
-    alarms = _alarms(clients, stack)
+    mapping = mapping or StackMapping()
+    instances = describe_instances(clients, stack, mapping)
+    balancers = _load_balancers(clients, stack, mapping)
+    found = _target_groups(clients, stack, mapping)
+    groups = describe_targets(clients, found, {i.instance_id: i.zone for i in instances})
+    scaling = _scaling_groups(clients, stack, mapping)
+    alarms = _alarms(clients, stack, mapping)
     if not (instances or balancers or groups or scaling or alarms):
-        raise _no_such_stack(clients, stack)
+        raise _no_such_stack(clients, stack, mapping)
     zones = {instance.zone for instance in instances}
     zones.update(zone for balancer in balancers for zone in balancer.zones)
     zones.update(zone for group in scaling for zone in group.zones)
@@ -38,15 +47,28 @@ def describe_stack(clients: AwsClients, stack: str) -> Stack:
         scaling_groups=scaling,
         alarms=alarms,
         zones=tuple(sorted(zones)),
+        mapping=mapping,
     )
 
 
-def describe_instances(clients: AwsClients, stack: str) -> tuple[Instance, ...]:
+def describe_instances(clients: AwsClients, stack: str, mapping: StackMapping | None = None) -> tuple[Instance, ...]:
     """The stack's instances in every state that EC2 still tells of, ordered by zone and id."""
-    filters = [{"Name": f"tag:{tags.STACK_TAG}", "Values": [stack]}]
-    found = _pages(clients, "ec2", "describe_instances", "Reservations", Filters=filters)
-    instances = [rows.instance(row) for reservation in found for row in reservation["Instances"]]
-    return tuple(sorted(instances, key=lambda instance: (instance.zone, instance.instance_id)))
+    mapping = mapping or StackMapping()
+    found: dict[str, Instance] = {}
+    for filters in _instance_filters(stack, mapping):
+        for reservation in _pages(clients, "ec2", "describe_instances", "Reservations", Filters=filters):
+            for row in reservation["Instances"]:
+                if (instance := rows.instance(row, stack, mapping)) is not None:
+                    found[instance.instance_id] = instance
+    return tuple(sorted(found.values(), key=lambda instance: (instance.zone, instance.instance_id)))
+
+
+def _instance_filters(stack: str, mapping: StackMapping) -> Iterator[list[rows.Row]]:
+    """One question for the stack's tags, and one for each Auto Scaling group that the stack file names."""
+    yield [{"Name": f"tag:{key}", "Values": [value]} for key, value in mapping.stack.wanted(stack).items()]
+    for which in mapping.instances.values():
+        if which.scaling_group is not None:
+            yield [{"Name": f"tag:{rows.GROUP_TAG}", "Values": [which.scaling_group]}]
 
 
 def describe_instance_states(clients: AwsClients, ids: Sequence[str]) -> tuple[Instance, ...]:
@@ -55,7 +77,7 @@ def describe_instance_states(clients: AwsClients, ids: Sequence[str]) -> tuple[I
         return ()
     filters = [{"Name": "instance-id", "Values": list(ids)}]
     found = _pages(clients, "ec2", "describe_instances", "Reservations", Filters=filters)
-    return tuple(rows.instance(row) for reservation in found for row in reservation["Instances"])
+    return tuple(rows.instance_of_any_stack(row) for reservation in found for row in reservation["Instances"])
 
 
 def describe_targets(
@@ -85,7 +107,9 @@ def describe_alarm_changes(clients: AwsClients, alarms: Sequence[Alarm], since_s
     would cost a call each.
     """
     known = {alarm.resource_name: alarm for alarm in alarms}
-    since = {"StartDate": datetime.fromtimestamp(since_s, UTC)} if since_s else {}
+    since: dict[str, Any] = {"StartDate": datetime.fromtimestamp(since_s, UTC)} if since_s else {}
+    if any(alarm.children for alarm in alarms):
+        since["AlarmTypes"] = ALARM_TYPES
     found = _pages(
         clients, "cloudwatch", "describe_alarm_history", "AlarmHistoryItems", HistoryItemType="StateUpdate", **since
     )
@@ -141,7 +165,7 @@ class StackReader:
 
     def instances(self) -> list[InstanceChanged]:
         """Every instance of the stack as it is now."""
-        found = describe_instances(self._clients, self._stack.name)
+        found = describe_instances(self._clients, self._stack.name, self._stack.mapping)
         self._zones.update({instance.instance_id: instance.zone for instance in found})
         return [
             InstanceChanged(
@@ -161,11 +185,11 @@ class StackReader:
         return list(describe_activities(self._clients, self._stack.scaling_groups, self._activities_since_s))
 
 
-def _load_balancers(clients: AwsClients, stack: str) -> tuple[LoadBalancer, ...]:
+def _load_balancers(clients: AwsClients, stack: str, mapping: StackMapping) -> tuple[LoadBalancer, ...]:
     found = list(_pages(clients, "elbv2", "describe_load_balancers", "LoadBalancers"))
     return tuple(
-        rows.load_balancer(row, tagged, _listener_ports(clients, row["LoadBalancerArn"]))
-        for row, tagged in _tagged(clients, found, "LoadBalancerArn", stack)
+        rows.load_balancer(row, name, _listener_ports(clients, row["LoadBalancerArn"]))
+        for row, name in _named(clients, found, Kind.LOAD_BALANCERS, stack, mapping)
     )
 
 
@@ -174,11 +198,11 @@ def _listener_ports(clients: AwsClients, arn: str) -> tuple[int, ...]:
     return tuple(sorted(listener["Port"] for listener in listeners))
 
 
-def _target_groups(clients: AwsClients, stack: str) -> tuple[TargetGroup, ...]:
+def _target_groups(clients: AwsClients, stack: str, mapping: StackMapping) -> tuple[TargetGroup, ...]:
     found = list(_pages(clients, "elbv2", "describe_target_groups", "TargetGroups"))
     return tuple(
-        rows.target_group(row, tagged, _attributes(clients, row["TargetGroupArn"]))
-        for row, tagged in _tagged(clients, found, "TargetGroupArn", stack)
+        rows.target_group(row, name, _attributes(clients, row["TargetGroupArn"]))
+        for row, name in _named(clients, found, Kind.TARGET_GROUPS, stack, mapping)
     )
 
 
@@ -187,45 +211,71 @@ def _attributes(clients: AwsClients, arn: str) -> dict[str, str]:
     return rows.tags_of(answer["Attributes"])
 
 
-def _tagged(
-    clients: AwsClients, found: Sequence[rows.Row], arn_field: str, stack: str
-) -> Iterator[tuple[rows.Row, dict[str, str]]]:
-    """The load-balancing resources of the stack with their tags, which their describe calls leave out."""
+def _named(
+    clients: AwsClients, found: Sequence[rows.Row], kind: Kind, stack: str, mapping: StackMapping
+) -> Iterator[tuple[rows.Row, str]]:
+    """The load-balancing resources of the stack with their logical names; their describe calls leave tags out."""
+    arn_field, name_field = ELBV2_FIELDS[kind]
     arns = [row[arn_field] for row in found]
     tagged: dict[str, dict[str, str]] = {}
     for start in range(0, len(arns), ARNS_A_CALL):
         answer = clients.client("elbv2").describe_tags(ResourceArns=arns[start : start + ARNS_A_CALL])
         tagged |= {row["ResourceArn"]: rows.tags_of(row["Tags"]) for row in answer["TagDescriptions"]}
     for row in found:
-        its_tags = tagged.get(row[arn_field], {})
-        if its_tags.get(tags.STACK_TAG) == stack:
-            yield row, its_tags
+        name = mapping.logical_name(kind, stack, row[name_field], tagged.get(row[arn_field], {}))
+        if name is not None:
+            yield row, name
 
 
-def _scaling_groups(clients: AwsClients, stack: str) -> tuple[ScalingGroup, ...]:
-    found = _pages(clients, "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups")
-    return tuple(rows.scaling_group(row) for row in found if rows.tags_of(row["Tags"]).get(tags.STACK_TAG) == stack)
+def _scaling_groups(clients: AwsClients, stack: str, mapping: StackMapping) -> tuple[ScalingGroup, ...]:
+    found = []
+    for row in _pages(clients, "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
+        tagged = rows.tags_of(row["Tags"])
+        name = mapping.logical_name(Kind.SCALING_GROUPS, stack, row["AutoScalingGroupName"], tagged)
+        if name is not None:
+            found.append(rows.scaling_group(row, name))
+    return tuple(found)
 
 
-def _alarms(clients: AwsClients, stack: str) -> tuple[Alarm, ...]:
+def _alarms(clients: AwsClients, stack: str, mapping: StackMapping) -> tuple[Alarm, ...]:
     """Tags of an alarm come one alarm a call: CloudWatch has no bulk call for them."""
     cloudwatch = clients.client("cloudwatch")
     alarms = []
-    for row in _pages(clients, "cloudwatch", "describe_alarms", "MetricAlarms", AlarmTypes=["MetricAlarm"]):
-        tagged = rows.tags_of(cloudwatch.list_tags_for_resource(ResourceARN=row["AlarmArn"])["Tags"])
-        if tagged.get(tags.STACK_TAG) == stack:
-            alarms.append(rows.alarm(row, tagged))
+    for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=ALARM_TYPES):
+        for row in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ())):
+            tagged = rows.tags_of(cloudwatch.list_tags_for_resource(ResourceARN=row["AlarmArn"])["Tags"])
+            name = mapping.logical_name(Kind.ALARMS, stack, row["AlarmName"], tagged)
+            if name is not None:
+                alarms.append(rows.alarm(row, name, tagged.get(mapping.zone.tag)))
     return tuple(sorted(alarms, key=lambda alarm: alarm.resource_name))
 
 
-def _no_such_stack(clients: AwsClients, stack: str) -> UsageError:
-    filters = [{"Name": "key", "Values": [tags.STACK_TAG]}]
-    found = {row["Value"] for row in _pages(clients, "ec2", "describe_tags", "Tags", Filters=filters)}
-    known = f"Stacks with resources here: {', '.join(sorted(found))}." if found else "No stack is deployed here at all."
-    return UsageError(
-        f"nothing in {clients.region} carries the tag {tags.STACK_TAG} = {stack}",
-        f"{known} Deploy it, or name the right one in the experiment's `stack`.",
-    )
+def _no_such_stack(clients: AwsClients, stack: str, mapping: StackMapping) -> UsageError:
+    wanted = mapping.stack.wanted(stack)
+    carrying = " and ".join(f"the tag {key} = {value}" for key, value in wanted.items())
+    return UsageError(f"nothing in {clients.region} carries {carrying}", _stacks_that_are_there(clients, mapping))
+
+
+def _stacks_that_are_there(clients: AwsClients, mapping: StackMapping) -> str:
+    if mapping.stack.tag is None:
+        return "Deploy it, or mend `stack.with_tags` in the stack file."
+    found = _values_of(clients, mapping.stack.tag)
+    known = f"Stacks with resources here: {', '.join(found)}." if found else "No stack is deployed here at all."
+    if not found and mapping.stack.tag == tags.STACK_TAG and (keys := _tag_keys(clients)):
+        return (
+            f"Resources here carry other tags ({', '.join(keys[:SOME])}): say in a stack file which of them is the "
+            "stack's, and name the file in the experiment's `stack_file`."
+        )
+    return f"{known} Deploy it, or name the right one in the experiment's `stack`."
+
+
+def _values_of(clients: AwsClients, key: str) -> list[str]:
+    filters = [{"Name": "key", "Values": [key]}]
+    return sorted({row["Value"] for row in _pages(clients, "ec2", "describe_tags", "Tags", Filters=filters)})
+
+
+def _tag_keys(clients: AwsClients) -> list[str]:
+    return sorted({row["Key"] for row in _pages(clients, "ec2", "describe_tags", "Tags")})
 
 
 def _pages(clients: AwsClients, service: str, call: str, field: str, **parameters: Any) -> Iterator[rows.Row]:

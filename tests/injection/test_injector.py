@@ -13,6 +13,7 @@ from blackstart.aws_clients import AwsClients
 from blackstart.domain.errors import GuardError
 from blackstart.domain.experiment import BlastRadius
 from blackstart.domain.journal import ApplyFailed, EffectVerified, Intent, PlannedAction, Reversibility, Reverted
+from blackstart.domain.stack import Stack
 from blackstart.domain.verdict import Restored
 from blackstart.injection.injector import Injector
 from blackstart.injection.stack_view import describe_stack
@@ -62,7 +63,9 @@ def tier(web_tier: AwsClients) -> Tier:
 
 @pytest.fixture
 def injector(tier: Tier, journal: Any, clock: Any, radius: BlastRadius) -> Injector:
-    return Injector(journal, tier.clients, "emulator", clock.now_s, clock.wait_s, radius)
+    return Injector(
+        journal, tier.clients, Stack(name="emulator", region="us-east-1"), clock.now_s, clock.wait_s, radius
+    )
 
 
 def test_the_intent_is_on_the_journal_before_the_call(
@@ -341,7 +344,9 @@ def test_an_instance_of_no_group_that_was_terminated_is_not_restored(
     )
     tier.register_members()
     wide = BlastRadius(max_count=1, max_percent=100, max_zones=1, keep_healthy=4)
-    lenient = Injector(journal, tier.clients, "emulator", clock.now_s, clock.wait_s, wide)
+    lenient = Injector(
+        journal, tier.clients, Stack(name="emulator", region="us-east-1"), clock.now_s, clock.wait_s, wide
+    )
     lenient.inject(planned(tier.ids[0]))
     assert journal.events[0].reversibility is Reversibility.IRREVERSIBLE
     assert lenient.restore_all() is Restored.NO

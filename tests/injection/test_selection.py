@@ -67,7 +67,7 @@ def test_an_instance_that_did_not_opt_in_is_never_chosen(six: Stack) -> None:
 
 
 def test_an_unknown_name_says_which_names_there_are(six: Stack) -> None:
-    with pytest.raises(NoTargetError, match=r"no instance named wbe in stack emulator\n.*: web\."):
+    with pytest.raises(NoTargetError, match=r"no instance named wbe in stack emulator\n.*: web "):
         select(selection(name="wbe"), six, 1, 0)
 
 
