@@ -1,0 +1,113 @@
+"""The network as the load balancers' nodes meet it: who reaches whom, read from moto and kept until it changes."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from blackstart.emulator.decisions.reachability import Obstacle, Passage, Place, Rulebook, passage
+from blackstart.emulator.snapshot import Reach
+
+
+class BalancerPlaces(NamedTuple):
+    """Where a load balancer is. nodes: by zone. client: where its clients are taken to be. groups: as declared."""
+
+    name: str
+    nodes: Mapping[str, Place]
+    client: Place
+
+
+class NetworkFacts(NamedTuple):
+    """balancers: by ARN. targets: by instance id and by private address."""
+
+    balancers: Mapping[str, BalancerPlaces]
+    targets: Mapping[str, Place]
+    rules: Rulebook
+
+
+class NetworkStore(Protocol):
+    """moto's side. facts: equal as long as nothing changed."""
+
+    def facts(self) -> NetworkFacts: ...
+
+
+class _Way(NamedTuple):
+    """A connection that is asked about. target_id: "" for a client's to the listener."""
+
+    load_balancer_arn: str
+    zone: str
+    target_id: str
+    port: int
+
+
+class NetworkView:
+    """Answers what a connection meets. Targets and load balancers that the network does not know are reached."""
+
+    def __init__(self, store: NetworkStore) -> None:
+        self._store = store
+        self._facts = NetworkFacts({}, {}, Rulebook({}, {}))
+        self._passages: dict[_Way, Passage] = {}
+        self._before: dict[_Way, Passage] = {}
+
+    def refresh(self) -> None:
+        """Look at the network once more; without a change all answers stay."""
+        facts = self._store.facts()
+        if facts != self._facts:
+            self._facts = facts
+            self._before, self._passages = {**self._before, **self._passages}, {}
+            self._before = {way: was for way, was in self._before.items() if self._knows(way)}
+
+    def target_reach(self, load_balancer_arn: str, node_zone: str, target_id: str, port: int) -> Reach:
+        """What a new connection of a node to a port of a target meets in the network; the host is not looked at."""
+        return self._passage(_Way(load_balancer_arn, node_zone, target_id, port)).reach
+
+    def listener_reach(self, load_balancer_arn: str, zone: str, port: int) -> Reach:
+        """What a client's new connection to a node's listener meets."""
+        return self._passage(_Way(load_balancer_arn, zone, "", port)).reach
+
+    def explanations(self) -> tuple[str, ...]:
+        """One line for each listener, and each load balancer's targets, that the network cuts off; sorted."""
+        return tuple(sorted({*self._cut_listeners(), *self._cut_targets()}))
+
+    def _passage(self, way: _Way) -> Passage:
+        known = self._passages.get(way)
+        if known is None:
+            known = self._passages[way] = self._found(way)
+        return known
+
+    def _found(self, way: _Way) -> Passage:
+        source, target = self._ends(way)
+        if source is None or target is None:
+            return Passage(Reach.OPEN, Obstacle.NONE)
+        return passage(source, target, way.port, self._facts.rules, self._before.get(way))
+
+    def _ends(self, way: _Way) -> tuple[Place | None, Place | None]:
+        balancer = self._facts.balancers.get(way.load_balancer_arn)
+        node = balancer.nodes.get(way.zone) if balancer is not None else None
+        if balancer is None or way.target_id:
+            return node, self._facts.targets.get(way.target_id)
+        return balancer.client, node
+
+    def _knows(self, way: _Way) -> bool:
+        return None not in self._ends(way)
+
+    def _cut_listeners(self) -> Iterator[str]:
+        for way, found in self._passages.items():
+            if not way.target_id and found.reach is not Reach.OPEN:
+                balancer = self._facts.balancers[way.load_balancer_arn]
+                whence = "inside its VPC" if balancer.client.vpc else "the internet (0.0.0.0/0)"
+                why = f"{found.obstacle}{self._groups_in_the_way(way, found)}"
+                yield f"load balancer {balancer.name}: port {way.port} is closed to clients from {whence}: {why}"
+
+    def _cut_targets(self) -> Iterator[str]:
+        cut: dict[tuple[str, int, str], set[str]] = {}
+        for way, found in self._passages.items():
+            if way.target_id and found.reach is not Reach.OPEN:
+                why = f"{found.obstacle}{self._groups_in_the_way(way, found)}"
+                cut.setdefault((way.load_balancer_arn, way.port, why), set()).add(way.target_id)
+        for (arn, port, why), targets in cut.items():
+            some = ", ".join(sorted(targets)[:3]) + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
+            yield f"load balancer {self._facts.balancers[arn].name} does not reach port {port} of {some}: {why}"
+
+    def _groups_in_the_way(self, way: _Way, found: Passage) -> str:
+        source, target = self._ends(way)
+        place = {Obstacle.SOURCE_GROUPS: source, Obstacle.TARGET_GROUPS: target}.get(found.obstacle)
+        return f" ({', '.join(sorted(place.groups or ()))})" if place is not None else ""
