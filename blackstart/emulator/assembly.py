@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from blackstart.emulator.adapters.authority import Authority
+from blackstart.emulator.adapters.certificates import Certificates
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.control_plane import Controller, Effect, Report
 from blackstart.emulator.controllers.alarms import AlarmsController
@@ -96,16 +98,27 @@ def assemble(
     settings: ServiceSettings,
     publish: Callable[[Snapshot], None],
     new_id: Callable[[], str],
+    authority: Authority | None = None,
 ) -> Controllers:
-    """Make the controllers and hand moto's reactions to them. publish: does no I/O; new_id: of activities."""
-    from blackstart.emulator.adapters import moto_auto_scaling_calls, moto_cloudwatch, moto_ssm, validators
+    """Make the controllers and hand moto's reactions to them. publish: does no I/O; new_id: of activities; authority:
+    signs the certificates that are requested, by default one of its own.
+    """
+    from blackstart.emulator.adapters import (
+        moto_auto_scaling_calls,
+        moto_cloudwatch,
+        moto_elbv2_targets,
+        moto_ssm,
+        validators,
+    )
     from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
     from blackstart.emulator.adapters.moto_ledger import unserved
 
-    instances, balancers, groups = MotoInstances(), MotoLoadBalancers(parameters), MotoGroups()
+    certificates = Certificates(authority or Authority())
+    instances, groups = MotoInstances(), MotoGroups()
+    balancers = MotoLoadBalancers(parameters, certificates.certificates_of)
     registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
 
     def publish_and_count(snapshot: Snapshot) -> None:
@@ -136,7 +149,8 @@ def assemble(
     commands = RunCommandController(ec2, frame.post, instances.units)
     alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
     instances.install(patches, ec2, frame.now_s)
-    balancers.install(patches, book, balancing, frame.now_s)
+    balancers.install(patches, frame.now_s)
+    moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
     moto_auto_scaling_calls.install(patches, groups, scaling, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     validators.install(patches)
@@ -156,7 +170,7 @@ def assemble(
         alarms=alarms,
         measurement=MeasurementController(
             settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
-            unserved=lambda: (*unserved(), *alarms.unserved()),
+            unserved=lambda: (*unserved(), *alarms.unserved_resources()),
             boot_max_real_s=lambda: ec2.boot_max_real_s,
             own_failures=frame.own_failures,
         ),

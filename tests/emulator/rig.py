@@ -122,7 +122,7 @@ class Rig:
             self.tick()
 
     def unserved(self) -> tuple[str, ...]:
-        return unserved()
+        return tuple(thing.reason for thing in unserved())
 
     def _form_opinions(self) -> None:
         if not self.snapshots:

@@ -50,7 +50,7 @@ def test_a_controller_that_fails_does_not_keep_the_others_from_their_tick(caplog
     frame._controllers = (Failing(), counting)
     frame.tick_once()
     assert len(counting.times) == 1
-    assert "a controller failed" in caplog.text
+    assert "controller Failing failed" in caplog.text
 
 
 def test_every_failure_of_the_emulators_own_code_is_counted(caplog: pytest.LogCaptureFixture) -> None:
@@ -180,7 +180,8 @@ REGISTERED = Registration(target_id="i-1", port=80, number=1, since_s=0)
         ({}, None),
         ({"in_use": False}, TargetReason.NOT_IN_USE),
         ({"zone_enabled": False}, TargetReason.NOT_IN_USE),
-        ({"instance_state": None}, TargetReason.IP_UNUSABLE),
+        ({"instance_state": None}, TargetReason.INVALID_STATE),
+        ({"instance_state": None, "by_address": True}, None),
         ({"instance_state": InstanceState.SHUTTING_DOWN, "now_s": 104.9}, None),
         ({"instance_state": InstanceState.SHUTTING_DOWN, "now_s": 105.0}, TargetReason.INVALID_STATE),
         ({"instance_state": InstanceState.STOPPED}, TargetReason.INVALID_STATE),

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError as InvalidView
 
+from blackstart.domain.unserved import Unserved, UnservedKind
 from blackstart.emulator.adapters import moto_cloudwatch_messages as messages
 from blackstart.emulator.adapters.moto_cloudwatch_queries import moment
 from blackstart.emulator.controllers.alarms import AlarmView, EvaluatedPoint, WatchedMetric
@@ -137,16 +138,16 @@ class MotoAlarms:
                 if not any(changed):
                     break
 
-    def unserved(self) -> tuple[str, ...]:
+    def unserved(self) -> tuple[Unserved, ...]:
         """Alarms that are not evaluated, actions that are not executed, subscriptions that nothing is sent to."""
-        found = []
+        found: list[Unserved] = []
         for backend in backends():
             for alarm in backend.alarms.values():
                 view = None if alarm.rule else view_of(backend, alarm)
                 if isinstance(view, str):
-                    found.append(f"alarm {alarm.name}: {view}; its state does not change by itself")
+                    found.append(_of_alarm(alarm, f"{view}; its state does not change by itself"))
                 actions = dict.fromkeys(arn for state in AlarmState for arn in actions_of(alarm, state))
-                found += [f"alarm {alarm.name}: action {arn} is not executed" for arn in actions if not is_topic(arn)]
+                found += [_of_alarm(alarm, f"action {arn} is not executed") for arn in actions if not is_topic(arn)]
         return (*found, *_unserved_subscriptions())
 
 
@@ -165,16 +166,23 @@ def _settle(backend: Any, alarm: Any, now_s: float) -> bool:
 SERVED_PROTOCOLS = ("sqs",)
 
 
-def _unserved_subscriptions() -> Iterator[str]:
+def _of_alarm(alarm: Any, what: str) -> Unserved:
+    return Unserved(kind=UnservedKind.ALARM, resource=alarm.name, reason=f"alarm {alarm.name}: {what}")
+
+
+def _unserved_subscriptions() -> Iterator[Unserved]:
     from moto.sns.models import sns_backends
 
     for regions in sns_backends.values():
         for backend in regions.values():
             for subscription in backend.subscriptions.values():
                 if subscription.protocol not in SERVED_PROTOCOLS:
-                    yield (
-                        f"SNS subscription of {subscription.topic.name} by {subscription.protocol} to "
-                        f"{subscription.endpoint}: nothing is delivered"
+                    whom = f"{subscription.topic.name} by {subscription.protocol} to {subscription.endpoint}"
+                    yield Unserved(
+                        kind=UnservedKind.OTHER,
+                        resource=subscription.arn,
+                        of=(subscription.topic.arn, subscription.topic.name),
+                        reason=f"SNS subscription of {whom}: nothing is delivered",
                     )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from blackstart.emulator.adapters.moto_elbv2 import target_group_arns_of
+from blackstart.emulator.adapters.moto_elbv2_actions import target_group_arns_of
 from blackstart.emulator.adapters.patches import Patches
 
 SERVED_PROTOCOLS = ("HTTP", "HTTPS")

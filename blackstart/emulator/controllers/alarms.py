@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import ConfigDict
 
 from blackstart.domain.model import Model
+from blackstart.domain.unserved import Unserved
 from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState, AlarmVerdict, evaluate
 from blackstart.emulator.decisions.metric_math import Series, resolve
@@ -72,7 +73,7 @@ class AlarmBook(Protocol):
 
     def settle_composites(self, now_s: float) -> None: ...
 
-    def unserved(self) -> tuple[str, ...]: ...
+    def unserved(self) -> tuple[Unserved, ...]: ...
 
 
 class AlarmsController:
@@ -96,6 +97,10 @@ class AlarmsController:
 
     def unserved(self) -> tuple[str, ...]:
         """What alarms declare and the emulator does not act on, one phrase each."""
+        return tuple(thing.reason for thing in self._book.unserved())
+
+    def unserved_resources(self) -> tuple[Unserved, ...]:
+        """The same by resource."""
         return self._book.unserved()
 
     def _evaluate_all(self, time_s: float) -> None:

@@ -1,11 +1,12 @@
 """What the status says of the emulator itself: how well it keeps time, and what it does not act on."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from blackstart.domain.journal import EmulatorMeasured
-from blackstart.emulator.controllers.load_balancing import TargetGroupFacts
+from blackstart.domain.unserved import Unserved
+from blackstart.emulator.controllers.load_balancer_facts import TargetGroupFacts
 from blackstart.emulator.protocol import Lag
 
 LOG = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ class OwnFailures(NamedTuple):
 
 
 class MeasurementController:
-    """settings: target groups and grace periods as declared; unserved: one line for each thing without effect.
+    """settings: target groups and grace periods as declared; unserved: each declared thing without effect.
 
     The figures of a data plane start over with its process; those published are of the whole run: sums of counts, the
     worst of the percentiles. What a data plane saw in the second before it died is lost.
@@ -30,7 +31,7 @@ class MeasurementController:
     def __init__(
         self,
         settings: Callable[[], Settings],
-        unserved: Callable[[], tuple[str, ...]],
+        unserved: Callable[[], tuple[Unserved, ...]],
         boot_max_real_s: Callable[[], float],
         own_failures: Callable[[], OwnFailures],
     ) -> None:
@@ -58,6 +59,16 @@ class MeasurementController:
         self._lag = lag
 
     @property
+    def in_dns(self) -> Mapping[str, tuple[str, ...]] | None:
+        """By load balancer, the zones of the nodes in DNS; None before the data plane said so."""
+        return self._lag.in_dns
+
+    @property
+    def failing_open(self) -> Mapping[str, tuple[str, ...]]:
+        """By target group, the zones of the nodes that route to all targets because too few are healthy."""
+        return self._lag.failing_open
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """What the data plane could not serve when it last reported."""
         return self._lag.listener_problems
@@ -70,6 +81,7 @@ class MeasurementController:
         groups, graces = self._settings()
         checks = [group.health_check for group in groups if group.health_check.enabled]
         seen, failures = _together(self._before, self._lag), self._own_failures()
+        unserved = self._unserved()
         return EmulatorMeasured(
             probes=seen.probes,
             probes_succeeded=seen.probes_succeeded,
@@ -82,7 +94,8 @@ class MeasurementController:
             shortest_grace_s=min((grace for grace in graces if grace > 0), default=None),
             data_plane_restarts=failures.data_plane_restarts,
             controller_failures=failures.controller_failures,
-            unserved=self._unserved(),
+            unserved=tuple(thing.reason for thing in unserved),
+            unserved_resources=unserved,
         )
 
 

@@ -50,6 +50,10 @@ class TargetBook:
     def registrations(self, target_group_arn: str) -> tuple[Registration, ...]:
         return tuple(self._groups.get(target_group_arn, {}).values())
 
+    def in_service(self, target_group_arn: str) -> frozenset[str]:
+        """The target ids that are registered on some port and do not drain."""
+        return frozenset(r.target_id for r in self.registrations(target_group_arn) if r.draining_until_s is None)
+
     def keep_only(self, target_group_arns: set[str]) -> None:
         """Forget deleted target groups."""
         self._groups = {arn: group for arn, group in self._groups.items() if arn in target_group_arns}
