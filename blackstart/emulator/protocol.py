@@ -45,8 +45,8 @@ class CounterRow(Model):
 
     requests: answered requests, whoever answered. target_*: answers by targets, by class. elb_*: answers that the
     load balancer made up. connection_errors: connections to targets that failed. unhealthy_routing: requests
-    routed while failing open. latency_buckets: histogram of target response times by `latency_histogram.bucket_of`;
-    latency_sum_real_s: their sum.
+    routed while failing open. tls_errors: handshakes of clients that failed. latency_buckets: histogram of target
+    response times by `latency_histogram.bucket_of`; latency_sum_real_s: their sum.
     """
 
     load_balancer_arn: str
@@ -64,6 +64,7 @@ class CounterRow(Model):
     elb_other_5xx: int = 0
     connection_errors: int = 0
     unhealthy_routing: int = 0
+    tls_errors: int = 0
     latency_buckets: dict[int, int] = {}
     latency_sum_real_s: float = 0.0
 
@@ -83,7 +84,8 @@ class Lag(Model):
     wrongly, broken off, or are still running). probe_p99: health checks that succeeded. check_lag_p99: how late checks
     began.
     listener_problems: one line for each listener that is not served: its served port is another listener's, or cannot
-    be bound.
+    be bound. in_dns: by load balancer, the zones of the nodes that its name resolves to. failing_open: by target group,
+    the zones of the nodes that route to all targets because too few are healthy. Both as of this message.
     """
 
     kind: Literal["lag"] = "lag"
@@ -93,6 +95,8 @@ class Lag(Model):
     probe_p99_real_s: float
     check_lag_p99_real_s: float
     listener_problems: tuple[str, ...] = ()
+    in_dns: dict[str, tuple[str, ...]] | None = None
+    failing_open: dict[str, tuple[str, ...]] = {}
 
 
 class AccessLogged(Model):

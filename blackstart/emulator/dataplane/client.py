@@ -37,6 +37,9 @@ class ClientConnection(asyncio.Protocol):
         self.client_ip = ""
         self.congested = False
         self.active_real_s = 0.0
+        self.sni = ""
+        self.certificate_arn = ""
+        self._held: list[bytes] | None = None
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -54,7 +57,9 @@ class ClientConnection(asyncio.Protocol):
         return self._listener.choose_action(head)
 
     def write(self, data: bytes) -> None:
-        if self._transport is not None:
+        if self._held is not None:
+            self._held.append(data)
+        elif self._transport is not None:
             self._transport.write(data)
 
     def abort(self) -> None:
@@ -81,6 +86,19 @@ class ClientConnection(asyncio.Protocol):
             (self._transport.pause_reading if pause else self._transport.resume_reading)()
 
     # --- for the listener
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        return self._transport
+
+    def hold(self, held: bool) -> None:
+        """Keep back what is written to the client, or send what was kept: the network between them is cut."""
+        if held:
+            self._held = [] if self._held is None else self._held
+            return
+        waiting, self._held = self._held or [], None
+        for data in waiting:
+            self.write(data)
 
     @property
     def idle(self) -> bool:

@@ -57,6 +57,10 @@ class Counting:
     def connection_failed(self, node: NodeKey, group_arn: str) -> None:
         self._row(node, group_arn).add("connection_errors")
 
+    def client_tls_failed(self, node: NodeKey) -> None:
+        """A client's TLS handshake did not succeed."""
+        self._row(node, "").add("tls_errors")
+
     def routed_failing_open(self, node: NodeKey, group_arn: str) -> None:
         self._row(node, group_arn).add("unhealthy_routing")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import weakref
 from typing import NamedTuple
 
 from blackstart.domain.emulator_status import served_port
@@ -9,8 +10,12 @@ from blackstart.emulator.dataplane.client import ClientConnection
 from blackstart.emulator.dataplane.http_text import RequestHead
 from blackstart.emulator.dataplane.nodes import Fleet, Node
 from blackstart.emulator.dataplane.rules import Chosen, ListenerRules
+from blackstart.emulator.dataplane.silence import silence, unsilence
+from blackstart.emulator.dataplane.tls import ListenerTls
 from blackstart.emulator.dataplane.topology import NodeKey, Topology
-from blackstart.emulator.snapshot import Action, ListenerSnapshot
+from blackstart.emulator.snapshot import Action, ListenerSnapshot, Reach
+
+_TLS_CLOSE_REAL_S = 120.0  # a client may take so long over the rest of an answer after which its connection is closed
 
 
 class _ListenerKey(NamedTuple):
@@ -20,22 +25,52 @@ class _ListenerKey(NamedTuple):
 
 
 class Listener:
-    """One listener on one node, on one or two ports, with the connections that it accepted."""
+    """One listener on one node, on one or two ports, with the connections that it accepted.
+
+    problem: why its served port could not be bound, "" when it is.
+    """
 
     def __init__(self, node: Node, address: str, snapshot: ListenerSnapshot) -> None:
         self.node = node
         self.declared_port = snapshot.port
         self.problem = ""
         self._address = address
+        self._tls: ListenerTls | None = None
+        self._handshakes: weakref.WeakKeyDictionary[ClientConnection, weakref.finalize[..., ClientConnection]] = weakref.WeakKeyDictionary()
         self._connections: set[ClientConnection] = set()
         self._servers: dict[int, asyncio.Server] = {}
+        self._cut: Reach | None = None
         self._closed = False
         self.update(snapshot)
 
+    @property
+    def bound(self) -> bool:
+        return bool(self._servers)
+
     def update(self, snapshot: ListenerSnapshot) -> None:
-        """Take over changed rules and actions; they decide from the next request on."""
+        """Take over changes without touching open connections: rules and actions decide from the next request on,
+        certificates and TLS policy from the next handshake on. A changed protocol has to be bound anew with `open`.
+        """
         self.snapshot = snapshot
         self._rules = ListenerRules(snapshot)
+        if (snapshot.protocol == "HTTPS") != (self._tls is not None):
+            self._tls = ListenerTls() if snapshot.protocol == "HTTPS" else None
+            self._stop_listening()
+        if self._tls is not None:
+            self._tls.update(snapshot)
+
+    def cut(self, reach: Reach | None) -> None:
+        """What clients meet from now on when the network keeps them out; None when it does not.
+
+        tracked: no new connection gets an answer. silent: those that are open hear nothing more, and are not heard.
+        """
+        if reach is self._cut:
+            return
+        self._cut = reach
+        for server in self._servers.values():
+            self._filter(server)
+        for connection in self._connections:
+            _hold(connection, reach is Reach.SILENT)
 
     async def open(self, rival: int | None) -> None:
         """Bind what is not bound yet. Only the served port matters: `problem` says why it could not be bound.
@@ -56,9 +91,7 @@ class Listener:
     def close(self) -> None:
         """Stop listening and cut every client off, as a deleted load balancer does."""
         self._closed = True
-        for server in self._servers.values():
-            server.close()
-        self._servers.clear()
+        self._stop_listening()
         for connection in list(self._connections):
             connection.abort()
 
@@ -78,24 +111,77 @@ class Listener:
 
     def connected(self, connection: ClientConnection) -> None:
         self._connections.add(connection)
+        handshake = self._handshakes.pop(connection, None)
+        if handshake is not None:
+            handshake.detach()
+        if self._tls is not None and handshake is not None and connection.transport is not None:
+            connection.sni, connection.certificate_arn = self._tls.shown_to(connection.transport)
+        if self._cut is Reach.SILENT:
+            _hold(connection, True)
         if self._closed:  # accepted in the very moment of closing
             connection.abort()
 
     def disconnected(self, connection: ClientConnection) -> None:
         self._connections.discard(connection)
 
+    def problems(self) -> tuple[str, ...]:
+        """What keeps it from being served, one line each."""
+        certificates = self._tls.problems if self._tls is not None else ()
+        described = (f"listener {self.declared_port} in {self.node.key.zone}: {problem}" for problem in certificates)
+        return (*((self.problem,) if self.problem else ()), *described)
+
     async def _bind(self, port: int) -> str:
         if port in self._servers:
             return ""
         loop = asyncio.get_running_loop()
         try:
-            self._servers[port] = await loop.create_server(
-                lambda: ClientConnection(self, port), self._address, port, backlog=1024
-            )
+            if self._tls is None:
+                server = await loop.create_server(
+                    lambda: ClientConnection(self, port), self._address, port, backlog=1024
+                )
+            else:
+                server = await loop.create_server(
+                    lambda: self._handshaking(port),
+                    self._address,
+                    port,
+                    backlog=1024,
+                    ssl=self._tls.context,
+                    ssl_shutdown_timeout=_TLS_CLOSE_REAL_S,
+                )
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             return f"listener {self.declared_port} in {self.node.key.zone}: {self._address}:{port}: {reason}"
+        self._servers[port] = server
+        if self._cut is not None:
+            self._filter(server)
         return ""
+
+    def _stop_listening(self) -> None:
+        for server in self._servers.values():
+            server.close()
+        self._servers.clear()
+
+    def _filter(self, server: asyncio.Server) -> None:
+        for listening in server.sockets:
+            (unsilence if self._cut is None else silence)(listening.fileno())
+
+    def _handshaking(self, port: int) -> ClientConnection:
+        """A connection whose TLS handshake begins; asyncio lets go of it without a word when that fails."""
+        connection = ClientConnection(self, port)
+        watched = self._handshakes[connection] = weakref.finalize(connection, self._handshake_failed)
+        watched.atexit = False
+        return connection
+
+    def _handshake_failed(self) -> None:
+        if not self._closed:
+            self.node.counting.client_tls_failed(self.node.key)
+
+
+def _hold(connection: ClientConnection, held: bool) -> None:
+    """Let nothing through between a connection and its client, or let it through again."""
+    connection.hold(held)
+    if connection.transport is not None and not connection.transport.is_closing():
+        (silence if held else unsilence)(connection.transport.get_extra_info("socket").fileno())
 
 
 class Listeners:
@@ -106,21 +192,23 @@ class Listeners:
         self._open: dict[_ListenerKey, Listener] = {}
 
     async def apply(self, topology: Topology) -> None:
-        """Close what the snapshot no longer has, then open what is new."""
+        """Close what the snapshot no longer has, change what is different, then open what is new."""
         wanted = {
-            _ListenerKey(key, node.address, listener.port): listener
+            _ListenerKey(key, node.address, snapshot.port): snapshot
             for key, (balancer, node) in topology.nodes.items()
-            for listener in balancer.listeners
+            for snapshot in balancer.listeners
         }
         for key in [key for key in self._open if key not in wanted]:
             self._open.pop(key).close()
-        for key, listener in wanted.items():
-            if key in self._open:
-                self._open[key].update(listener)
+        for key, snapshot in wanted.items():
+            listener = self._open.get(key)
+            if listener is None:
+                listener = self._open[key] = Listener(self._fleet.nodes[key.node], key.address, snapshot)
             else:
-                node = self._fleet.nodes[key.node]
-                self._open[key] = Listener(node, key.address, listener)
-                await self._open[key].open(self._rival(key))
+                listener.update(snapshot)
+            listener.cut(topology.nodes[key.node][1].listeners_cut.get(key.declared_port))
+            if not listener.bound:
+                await listener.open(self._rival(key))
 
     async def retry(self) -> None:
         """Try again to bind what could not be bound."""
@@ -144,7 +232,7 @@ class Listeners:
 
     def problems(self) -> tuple[str, ...]:
         """One line for each listener that is not served, sorted."""
-        return tuple(sorted(listener.problem for listener in self._open.values() if listener.problem))
+        return tuple(sorted(problem for listener in self._open.values() for problem in listener.problems()))
 
     def close(self) -> None:
         for listener in self._open.values():
