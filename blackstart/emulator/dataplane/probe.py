@@ -1,9 +1,12 @@
 """One health check: a new connection, one GET, the status code of the answer.
 
-Source: ELB user guide, "Health checks for Application Load Balancer target groups" (User-Agent, Host).
+Source: ELB user guide, "Health checks for Application Load Balancer target groups" (User-Agent, Host, new connection),
+"Target groups" (the load balancer does not validate targets' certificates).
 """
 
 import asyncio
+import ssl
+from functools import cache
 from typing import Any, cast
 
 import httptools
@@ -14,36 +17,51 @@ from blackstart.emulator.snapshot import Reach, TargetSnapshot
 
 _TIMED_OUT = ProbeResult(outcome=ProbeOutcome.TIMED_OUT)
 _FAILED = ProbeResult(outcome=ProbeOutcome.FAILED)
+_DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443}
 
 
-async def probe(target: TargetSnapshot, check: HealthCheck, timeout_real_s: float) -> ProbeResult:
-    """Check a target once. Never raises for what a target does; a refused connection fails at once."""
-    if target.reach is Reach.SILENT:
+async def probe(target: TargetSnapshot, node_zone: str, check: HealthCheck, timeout_real_s: float) -> ProbeResult:
+    """Check a target once, from a node of a zone. Never raises for what a target does; a refused connection fails at
+    once, one that is dropped on its way (`reach`, `check_reach_from`) times out.
+    """
+    if {target.reach, target.check_reach_from.get(node_zone, Reach.OPEN)} != {Reach.OPEN}:
         await asyncio.sleep(timeout_real_s)
         return _TIMED_OUT
     port = target.port if check.port == "traffic-port" else int(check.port)
-    answer = _Answer(_request(target.private_ip, port, check.path))
+    answer = _Answer(request_text(target.private_ip, port, check))
+    tls = _unverified() if check.protocol == "HTTPS" else None
     try:
         async with asyncio.timeout(timeout_real_s):
-            await asyncio.get_running_loop().create_connection(lambda: answer, target.address, port)
+            await asyncio.get_running_loop().create_connection(lambda: answer, target.address, port, ssl=tls)
             await answer.ended
     except TimeoutError:
         return _TIMED_OUT if answer.status is None else _answered(answer.status)
-    except OSError:
+    except OSError:  # an ssl.SSLError is one
         return _FAILED
     finally:
         answer.close()
     return _FAILED if answer.status is None else _answered(answer.status)
 
 
+@cache
+def _unverified() -> ssl.SSLContext:
+    """Takes any certificate and any version of TLS that this machine's OpenSSL offers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    return context
+
+
 def _answered(status: int) -> ProbeResult:
     return ProbeResult(outcome=ProbeOutcome.ANSWERED, status_code=status)
 
 
-def _request(private_ip: str, port: int, path: str) -> bytes:
-    host = private_ip if port == 80 else f"{private_ip}:{port}"
+def request_text(private_ip: str, port: int, check: HealthCheck) -> bytes:
+    """The bytes of one check. Host is the target's address, with the port unless it is the protocol's own."""
+    host = private_ip if port == _DEFAULT_PORTS.get(check.protocol) else f"{private_ip}:{port}"
     return (
-        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\n"
+        f"GET {check.path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nUser-Agent: ELB-HealthChecker/2.0\r\n"
         "Accept-Encoding: gzip, compressed\r\n\r\n"
     ).encode()
 
