@@ -1,10 +1,13 @@
 """What the emulator says of itself on GET /_emulator/status."""
 
 from blackstart.domain.clock import Anchor
+from blackstart.domain.emulator_overview import Overview
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.model import Model
 
 STATUS_PATH = "/_emulator/status"
+PAGE_PATH = "/_emulator/"
+CA_PATH = "/_emulator/ca.pem"
 LISTENER_PORT_OFFSET = 8000
 
 
@@ -26,9 +29,20 @@ class FailedService(Model):
     log_tail: str
 
 
+class ProcessStatus(Model):
+    """One process of the emulator itself. pid: None while it is down. restarts: how often it was started again because
+    it had ended, hung, or could not be started.
+    """
+
+    name: str
+    pid: int | None
+    restarts: int = 0
+
+
 class EmulatorStatus(Model):
     """unserved: what the stack declares and the emulator does not act on. problems: what keeps it from serving the
-    rest, a listener's port that is taken for one; they may pass.
+    rest, a listener's port that is taken for one; they may pass. failures: what went wrong in the emulator itself since
+    its start, one line each, healed or not. overview: None from an emulator that could not look at its stack just now.
     """
 
     ready: bool
@@ -43,3 +57,7 @@ class EmulatorStatus(Model):
     unserved: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     failed_services: tuple[FailedService, ...] = ()
+    processes: tuple[ProcessStatus, ...] = ()
+    failures: tuple[str, ...] = ()
+    ca_bundle: str | None = None
+    overview: Overview | None = None

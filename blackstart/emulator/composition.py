@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from blackstart.domain.clock import Anchor
-from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus
+from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus, ProcessStatus
 from blackstart.emulator.adapters import moto_backends, moto_time
 from blackstart.emulator.adapters.dataplane_link import KEY as DATAPLANE
 from blackstart.emulator.adapters.dataplane_link import DataplaneLink
 from blackstart.emulator.adapters.instance_host_client import InstanceHost, service_environment
 from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
+from blackstart.emulator.adapters.moto_overview import declared
 from blackstart.emulator.adapters.own_pages import Page
 from blackstart.emulator.assembly import Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
 from blackstart.emulator.controllers.measurement import OwnFailures
+from blackstart.emulator.controllers.overview import RecentTraffic, Sight, overview
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import Upward
+from blackstart.emulator.protocol import Counters, Upward
 from blackstart.emulator.snapshot import Snapshot
 
 LONGEST_SOCKET_PATH = 100
+LOCK_PATIENCE_REAL_S = 1.0
 
 
 class Emulator:
@@ -54,6 +57,7 @@ class Emulator:
         self.failure = ""
         self._on_failure = on_failure
         self._closing = False
+        self._traffic = RecentTraffic()
         self.plane = ControlPlane(anchor)
         self._server = moto_server.Server(port, self._serve)
         self._block = LoopbackBlock()
@@ -130,9 +134,11 @@ class Emulator:
         self._block.close()
 
     def status(self) -> EmulatorStatus:
+        """How it is. Holds the lock only while it copies; answers without an overview while the lock cannot be had."""
         services = tuple(self._controllers.ec2.pids.values())
         known = (os.getpid(), self._host.pid, *([self._link.pid] if self._link.pid else []), *services)
-        measured = self._controllers.measurement.measured
+        measurement = self._controllers.measurement
+        sight, blocked = self._sight()
         return EmulatorStatus(
             ready=self.is_ready(),
             endpoint=self._server.endpoint,
@@ -142,10 +148,59 @@ class Emulator:
             lag_real_s=self.plane.lag_real_s,
             anchor=self.plane.anchor,
             pids=known,
-            measured=measured,
-            unserved=measured.unserved,
-            problems=self._controllers.measurement.problems,
+            measured=measurement.measured,
+            unserved=measurement.measured.unserved,
+            problems=(*measurement.problems, *self._link.problems(), *self.plane.problems(), *blocked),
             failed_services=self._controllers.ec2.failed_services,
+            processes=(
+                ProcessStatus(name="control plane", pid=os.getpid()),
+                ProcessStatus(name="instance host", pid=self._host.pid, restarts=self._host.restarts),
+                ProcessStatus(name="data plane", pid=self._link.pid, restarts=self._link.restarts),
+            ),
+            failures=(
+                *self._host.failures_in_words(),
+                *self._link.failures_in_words(),
+                *self.plane.failures_in_words(),
+            ),
+            overview=overview(sight) if sight is not None else None,
+        )
+
+    def _sight(self) -> tuple[Sight | None, tuple[str, ...]]:
+        """A copy of what the controllers know, or why there is none."""
+        if not self.plane.lock.acquire(timeout=LOCK_PATIENCE_REAL_S):
+            return None, (
+                "what the stack looks like cannot be told: a request or a controller does not come to its end",
+            )
+        try:
+            return self._look(), ()
+        finally:
+            self.plane.lock.release()
+
+    def _look(self) -> Sight:
+        controllers = self._controllers
+        snapshot = controllers.balancing.snapshot
+        return Sight(
+            snapshot=snapshot,
+            declared=declared(),
+            opinions={
+                group.arn: {
+                    target: dict(by_zone) for target, by_zone in controllers.registry.opinions(group.arn).items()
+                }
+                for group in snapshot.target_groups
+            },
+            held={
+                (group.arn, target.target_id, target.port): controllers.balancing.health(
+                    group.arn, target.target_id, target.port
+                )
+                for group in snapshot.target_groups
+                for target in group.targets
+                if target.held is not None
+            },
+            instances=dict(controllers.ec2.facts),
+            pids=dict(controllers.ec2.pids),
+            in_dns=controllers.measurement.in_dns,
+            failing_open=controllers.measurement.failing_open,
+            traffic=self._traffic.rows(self.plane.now_s()),
         )
 
     def _own_failures(self) -> OwnFailures:
@@ -159,12 +214,14 @@ class Emulator:
 
     def _on_host_end(self) -> None:
         if not self._closing:
-            self.failure = "the process that runs the instances has ended, and all instances with it"
+            self.failure = "the process that runs the instances keeps on ending, and all instances with it"
             self._on_failure()
 
     def _on_message(self, message: Upward) -> None:
         """News from the data plane, applied under the lock."""
         self.plane.post(lambda _: self._controllers.apply(message))
+        if isinstance(message, Counters):
+            self.plane.post(lambda _: self._traffic.on_counters(message))
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.plane.queue(lambda: self._link.send(snapshot))

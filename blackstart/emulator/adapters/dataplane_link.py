@@ -1,10 +1,15 @@
-"""The line to the data plane: its process, one Unix socket, snapshots down, what it has seen up."""
+"""The line to the data plane: its process, one Unix socket, snapshots down, what it has seen up.
+
+A data plane that ends is started again, ever more slowly when it keeps on ending; one that says nothing for
+`SILENCE_REAL_S` (it sends a `Lag` each second) hangs, and is killed. Either side sends its whole state on a connection.
+"""
 
 import contextlib
 import logging
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,17 +17,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from blackstart.domain.clock import Anchor
+from blackstart.domain.wording import several
 from blackstart.emulator.controllers.service_host import ServiceHost
+from blackstart.emulator.decisions.restart import restart_pause_real_s
 from blackstart.emulator.protocol import UPWARD, Hello, Upward
 from blackstart.emulator.snapshot import Snapshot
 
 KEY = "dataplane"
-RESTART_PAUSE_REAL_S = 0.5
+WATCH_REAL_S = 0.5
+SILENCE_REAL_S = 5.0
+FIRST_WORD_REAL_S = 20.0
+"""Until its first line; it has libraries to import, perhaps on a machine that is busy with others starting."""
 LOG = logging.getLogger(__name__)
 
 
 class DataplaneLink:
-    """Starts the data plane through the process host, restarts it when it dies, and talks to it.
+    """Starts the data plane through the process host, keeps it alive, and talks to it.
 
     on_message: called on the link's thread with each message, the `Hello` of a connection included. restarts: how often
     it ended, or could not be started, and was started again.
@@ -48,10 +58,16 @@ class DataplaneLink:
             *("--socket", str(socket_path), "--anchor", anchor.model_dump_json()),
             *("--dns-address", dns[0], "--dns-port", str(dns[1])),
         ]
-        self._sending = threading.Lock()
+        self._latest = threading.Lock()
+        self._unsent = threading.Event()
         self._connection: socket.socket | None = None
         self._snapshot: Snapshot | None = None
-        self._closing = False
+        self._closing = threading.Event()
+        self._heard = threading.Event()
+        self._ends_real_s: list[float] = []
+        self._last_end = ""
+        self._hangs = False
+        self._next_start: threading.Timer | None = None
         self.connected = threading.Event()
         self.pid: int | None = None
         self.restarts = 0
@@ -60,27 +76,55 @@ class DataplaneLink:
         self._listener.listen(1)
 
     def start(self) -> None:
-        threading.Thread(target=self._accept, name="dataplane-link", daemon=True).start()
+        for target, name in ((self._accept, "link"), (self._run_sender, "sender"), (self._watch, "watch")):
+            threading.Thread(target=target, name=f"dataplane-{name}", daemon=True).start()
         self._spawn()
 
     def send(self, snapshot: Snapshot) -> None:
-        """Send a whole snapshot; without a connection it goes out with the next one."""
-        with self._sending:
+        """Have a whole snapshot sent, the newest one only; without a connection it goes out with the next one."""
+        with self._latest:
             self._snapshot = snapshot
-            self._write(snapshot)
+        self._unsent.set()
+
+    def problems(self) -> tuple[str, ...]:
+        """Why nothing is served at the moment, if so."""
+        if self._hangs:
+            return ("the data plane hangs and is being killed",)
+        if self.connected.is_set():
+            return ()
+        return (f"the data plane is down{': ' if self._last_end else ''}{self._last_end}; it is being started",)
+
+    def failures_in_words(self) -> tuple[str, ...]:
+        if not self.restarts:
+            return ()
+        return (f"the data plane was started again {several(self.restarts, 'time')}, last: {self._last_end}",)
 
     def on_host_event(self, event: Mapping[str, Any]) -> None:
-        """News of the data plane's process; a dead one is started again."""
+        """News of the data plane's process; a dead one is started again, here or (`again`) by the host's restart."""
         if event["event"] == "started":
             self.pid = event["pid"]
-        elif event["event"] in ("exited", "start_failed") and not self._closing:
-            LOG.error("the data plane ended: %s", event.get("log_tail") or event.get("error"))
-            self.pid = None
-            self.restarts += 1
-            threading.Timer(RESTART_PAUSE_REAL_S, self._spawn).start()
+            self._heard.set()
+        elif event["event"] in ("exited", "start_failed") and not self._closing.is_set():
+            self._ended(event)
+
+    def _ended(self, event: Mapping[str, Any]) -> None:
+        self._last_end = "it hung and was killed" if self._hangs else _words(event)
+        LOG.error("the data plane ended: %s", event.get("log_tail") or self._last_end)
+        now = time.monotonic()
+        self.pid, self._hangs = None, False
+        self.restarts += 1
+        self._ends_real_s.append(now)
+        if not event.get("again"):
+            pause_real_s = restart_pause_real_s(self._ends_real_s, now)
+            self._next_start = threading.Timer(pause_real_s, self._spawn)
+            self._next_start.daemon = True
+            self._next_start.start()
 
     def close(self) -> None:
-        self._closing = True
+        self._closing.set()
+        self._unsent.set()
+        if self._next_start is not None:
+            self._next_start.cancel()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -88,42 +132,71 @@ class DataplaneLink:
             self._socket_path.unlink()
 
     def _spawn(self) -> None:
-        if not self._closing:
+        if not self._closing.is_set():
             self._host.start(KEY, self._argv, self._environment, str(self._log), None)
 
+    def _watch(self) -> None:
+        """Count silence in looks and not by the clock, so that a stop of this process is not taken for theirs."""
+        silent = 0
+        while not self._closing.wait(WATCH_REAL_S):
+            silent = 0 if self._heard.is_set() or self.pid is None else silent + 1
+            self._heard.clear()
+            patience_real_s = SILENCE_REAL_S if self.connected.is_set() else FIRST_WORD_REAL_S
+            if silent * WATCH_REAL_S >= patience_real_s:
+                LOG.error("the data plane has said nothing for %.0f s", patience_real_s)
+                self._hangs, silent = True, 0
+                self._host.kill(KEY)
+
     def _accept(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with self._sending:
+            with self._latest:
                 self._connection = connection
-            self._read(connection)
+            try:
+                self._read(connection)
+            except Exception:  # whatever one connection brought, the next one is taken
+                LOG.exception("the connection to the data plane failed")
             self.connected.clear()
-            with self._sending:
+            with self._latest:
                 self._connection = None
             connection.close()
 
     def _read(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection.makefile("rb") as lines:
             for line in lines:
+                self._heard.set()
                 try:
                     message = UPWARD.validate_json(line)
                 except ValidationError:
                     LOG.exception("a message of the data plane was not understood")
                     continue
-                if isinstance(message, Hello):
-                    self._greet()
                 self._on_message(message)
+                if isinstance(message, Hello):
+                    self.connected.set()
+                    self._unsent.set()
 
-    def _greet(self) -> None:
-        with self._sending:
-            if self._snapshot is not None:
-                self._write(self._snapshot)
-        self.connected.set()
+    def _run_sender(self) -> None:
+        """On a thread of its own: a data plane that does not read must not hold up anything else."""
+        while self._unsent.wait() and not self._closing.is_set():
+            self._unsent.clear()
+            with self._latest:
+                snapshot, connection = self._snapshot, self._connection
+            if snapshot is not None and connection is not None:
+                with contextlib.suppress(OSError):
+                    connection.sendall(snapshot.model_dump_json().encode() + b"\n")
 
-    def _write(self, snapshot: Snapshot) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(OSError):
-                self._connection.sendall(snapshot.model_dump_json().encode() + b"\n")
+
+def _words(event: Mapping[str, Any]) -> str:
+    """The end of a process in one line: its own last words, or its code."""
+    if event["event"] == "start_failed":
+        return f"it could not be started ({event['error']})"
+    said = [line for line in event.get("log_tail", "").splitlines() if line.strip()]
+    code = event["exit_code"]
+    return (
+        f"it was killed by signal {-code}"
+        if code < 0
+        else f"it ended with code {code}{f' ({said[-1]})' if said else ''}"
+    )

@@ -9,7 +9,7 @@ in:  {"op": "start", "key", "argv", "env", "log", "probe": [host, port] | null}
      {"op": "kill", "key", "request": n}
 out: {"event": "started", "key", "pid"}  {"event": "start_failed", "key", "error"}
      {"event": "ready", "key", "boot_real_s"}  {"event": "exited", "key", "exit_code", "log_tail", "asked"}
-     {"event": "done", "request", "matched"}
+     {"event": "done", "request", "matched"}  {"event": "alive"} each second
 """
 
 import contextlib
@@ -30,6 +30,7 @@ LOG_TAIL_BYTES = 2000
 FAST_PROBE_REAL_S = 0.02
 SLOW_PROBE_REAL_S = 0.25
 SWEEPS = 50
+ALIVE_REAL_S = 1.0
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -59,9 +60,12 @@ class Host:
         self.services: dict[str, Service] = {}
         self.stopping = False
         self._unread = b""
+        self._alive_at_real_s = 0.0
 
     def run(self) -> None:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # stopped when the control plane dies, it must wake to see stdin's end; killed, it could not clean up
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
         awake_read, awake_write = os.pipe()
         os.set_blocking(awake_write, False)
         signal.set_wakeup_fd(awake_write)
@@ -80,6 +84,7 @@ class Host:
             self._reap()
             self._probe_boots()
             self._kill_overdue()
+            self._say_alive()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         kill_all(self.mark, os.getpid())
 
@@ -87,7 +92,13 @@ class Host:
         now = time.monotonic()
         waits = [s.next_probe_real_s - now for s in self.services.values() if s.probe]
         waits += [s.kill_at_real_s - now for s in self.services.values() if s.kill_at_real_s is not None]
-        return max(0.0, min([1.0, *waits]))
+        return max(0.0, min([ALIVE_REAL_S, *waits]))
+
+    def _say_alive(self) -> None:
+        now = time.monotonic()
+        if now >= self._alive_at_real_s:
+            self._alive_at_real_s = now + ALIVE_REAL_S
+            emit(event="alive")
 
     def _read_commands(self) -> None:
         chunk = os.read(0, 65536)

@@ -1,72 +1,99 @@
-"""The control plane's side of the instance host: start, signal and kill processes, hear of their ends."""
+"""The control plane's side of the instance host: start, signal and kill processes, hear of their ends.
+
+A host that ends, or says nothing for `SILENCE_REAL_S`, takes all it started with it. It is started again with all
+that should be running; when it keeps on ending, the client gives up and says so.
+"""
 
 import contextlib
+import io
 import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from blackstart.domain.wording import several
 from blackstart.emulator.adapters.instance_host import kill_all, mark_of
 from blackstart.emulator.controllers.service_host import Done
+from blackstart.emulator.decisions.restart import REMEMBERED_REAL_S
 
 HOST_PROGRAM = Path(__file__).with_name("instance_host.py")
+WATCH_REAL_S = 0.5
+SILENCE_REAL_S = 10.0
+ENDS_AT_MOST = 5
+"""Within a minute; after more of them something is wrong that a restart does not mend."""
+LOG = logging.getLogger(__name__)
 
 
 class InstanceHost:
-    """The instance host process. on_event: called on the reader's thread with each event but `done`.
+    """The instance host process. on_event: called on the reader's thread with each event but `done` and `alive`.
 
-    on_end: called once when the host is gone, wanted or not.
+    on_end: called once when the host is gone for good, wanted or not. restarts: how often it was started again.
     """
 
     def __init__(
         self, emulator_id: str, log: Path, on_event: Callable[[dict[str, Any]], None], on_end: Callable[[], None]
     ) -> None:
+        self._emulator_id = emulator_id
+        self._log = log
         self._on_event = on_event
         self._on_end = on_end
         self._mark = mark_of(emulator_id)
         self._requests = itertools.count(1)
         self._waiting: dict[int, Done] = {}
         self._writing = threading.Lock()
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(HOST_PROGRAM), emulator_id],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        self.pid = self._process.pid
-        self._reader = threading.Thread(target=self._read, name="instance-host", daemon=True)
+        self._wanted: dict[str, dict[str, Any]] = {}
+        self._starting: Counter[str] = Counter()
+        self._started: set[str] = set()
+        self._closing = threading.Event()
+        self._heard = threading.Event()
+        self._ends_real_s: list[float] = []
+        self.restarts = 0
+        self._process = self._spawn()
+        self._reader = threading.Thread(target=self._run, name="instance-host", daemon=True)
         self._reader.start()
+        threading.Thread(target=self._watch, name="instance-host-watch", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def start(
         self, key: str, argv: Sequence[str], env: Mapping[str, str], log: str, probe: tuple[str, int] | None
     ) -> None:
-        self._write(op="start", key=key, argv=list(argv), env=dict(env), log=log, probe=probe)
+        command = {"op": "start", "key": key, "argv": list(argv), "env": dict(env), "log": log, "probe": probe}
+        with self._writing:
+            self._wanted[key] = command
+            self._starting[key] += 1
+            self._write(command)
 
     def signal(
         self, key: str, number: int, whom: str, done: Done | None = None, kill_after_real_s: float | None = None
     ) -> None:
-        self._write(
-            op="signal",
-            key=key,
-            signal=number,
-            whom=whom,
-            kill_after_real_s=kill_after_real_s,
-            request=self._expect(done),
-        )
+        command = {"op": "signal", "key": key, "signal": number, "whom": whom, "kill_after_real_s": kill_after_real_s}
+        self._ask(command, done)
 
     def kill(self, key: str, done: Done | None = None) -> None:
-        self._write(op="kill", key=key, request=self._expect(done))
+        with self._writing:
+            self._wanted.pop(key, None)
+        self._ask({"op": "kill", "key": key}, done)
+
+    def failures_in_words(self) -> tuple[str, ...]:
+        if not self.restarts:
+            return ()
+        return (f"the instance host was started again {several(self.restarts, 'time')}, and every process with it",)
 
     def close(self) -> None:
         """Let it kill all it started; returns when it is gone."""
-        with contextlib.suppress(OSError), self._writing:
+        self._closing.set()
+        with contextlib.suppress(OSError):  # without the lock, which a writer may hold while the host hangs
             if self._process.stdin is not None:
                 self._process.stdin.close()
         try:
@@ -76,33 +103,103 @@ class InstanceHost:
             self._process.wait()
         self._reader.join(5)
 
-    def _expect(self, done: Done | None) -> int:
-        request = next(self._requests)
-        if done is not None:
-            self._waiting[request] = done
-        return request
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-S", "-E", str(HOST_PROGRAM), self._emulator_id],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                bufsize=0,
+            )
 
-    def _write(self, **command: Any) -> None:
-        line = json.dumps(command).encode() + b"\n"
-        with self._writing, contextlib.suppress(OSError, ValueError):
-            if self._process.stdin is not None:
-                self._process.stdin.write(line)
-                self._process.stdin.flush()
+    def _ask(self, command: dict[str, Any], done: Done | None) -> None:
+        """Send a command that is answered. done: called with 0 when the host ends before it answers."""
+        request = next(self._requests)
+        with self._writing:
+            if done is not None:
+                self._waiting[request] = done
+            self._write({**command, "request": request})
+
+    def _write(self, command: Mapping[str, Any]) -> None:
+        """Under `_writing`. A host that is gone hears of it when it is started again."""
+        line = memoryview(json.dumps(command).encode() + b"\n")
+        with contextlib.suppress(OSError, ValueError):
+            while line and self._process.stdin is not None:
+                line = line[self._process.stdin.write(line) or 0 :]
+
+    def _run(self) -> None:
+        while True:
+            self._read()
+            kill_all(self._mark, None)  # workers that left the host's sessions are still there
+            self._process.wait()
+            now = time.monotonic()
+            self._ends_real_s = [end for end in self._ends_real_s if now - end <= REMEMBERED_REAL_S] + [now]
+            if self._closing.is_set() or len(self._ends_real_s) > ENDS_AT_MOST:
+                self._on_end()
+                return
+            LOG.error("the instance host ended with code %s", self._process.returncode)
+            self._start_again()
 
     def _read(self) -> None:
         output = self._process.stdout
         if output is None:
             raise RuntimeError("the instance host has no output pipe")
-        for line in output:
-            event: dict[str, Any] = json.loads(line)
-            if event["event"] == "done":
-                done = self._waiting.pop(event["request"], None)
-                if done is not None:
-                    done(event["matched"])
-            else:
-                self._on_event(event)
-        kill_all(self._mark, None)  # when the host itself was killed, workers that left its sessions are still there
-        self._on_end()
+        with contextlib.suppress(ValueError):  # a line that its death cut short is its last one
+            for line in io.BufferedReader(output):
+                self._heard.set()
+                self._hear(json.loads(line))
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        if event["event"] == "done":
+            done = self._waiting.pop(event["request"], None)
+            if done is not None:
+                done(event["matched"])
+        elif event["event"] != "alive":
+            with self._writing:
+                self._note(event["event"], event["key"])
+            self._on_event(event)
+
+    def _note(self, event: str, key: str) -> None:
+        """Keep book of what runs and what should; the old one of a key that is started anew ends first."""
+        if event in ("started", "start_failed"):
+            self._starting[key] -= 1
+        if event == "started":
+            self._started.add(key)
+        elif event in ("exited", "start_failed"):
+            self._started.discard(key)
+            if self._starting[key] <= 0:
+                self._wanted.pop(key, None)
+
+    def _start_again(self) -> None:
+        """A new host with all that ran; those whose end was asked for while there was none stay away."""
+        self.restarts += 1
+        with self._writing:
+            gone, self._started = self._started, set()
+            again = dict(self._wanted)
+        ended = {"event": "exited", "exit_code": -9, "log_tail": "", "asked": True}
+        for key in sorted(gone):
+            self._on_event({**ended, "key": key, "again": key in again})
+        with self._writing:
+            unanswered, self._waiting = self._waiting, {}
+            self._process = self._spawn()
+            self._starting = Counter(self._wanted.keys())
+            for command in self._wanted.values():
+                self._write(command)
+        for done in unanswered.values():
+            done(0)
+
+    def _watch(self) -> None:
+        """Count silence in looks and not by the clock, so that a stop of this process is not taken for theirs."""
+        silent = 0
+        while not self._closing.wait(WATCH_REAL_S):
+            silent = 0 if self._heard.is_set() else silent + 1
+            self._heard.clear()
+            if silent * WATCH_REAL_S >= SILENCE_REAL_S:
+                LOG.error("the instance host has said nothing for %.0f s", SILENCE_REAL_S)
+                silent = 0
+                self._process.kill()
 
 
 def service_environment(emulator_id: str, endpoint: str, region: str) -> dict[str, str]:

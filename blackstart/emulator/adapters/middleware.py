@@ -71,7 +71,7 @@ class Middleware:
         """One call of moto, or of a service of our own, under the lock."""
         own = self._own_services.get(signing_name(environ))
         if own:
-            environ = {**environ, "CONTENT_TYPE": "application/json"}  # of our own errors; all of them are REST and JSON
+            environ = {**environ, "CONTENT_TYPE": "application/json"}  # of errors: all are REST and JSON
         answering = partial(own, environ, body) if own else partial(self._moto, environ, body)
         try:
             with self._lock:

@@ -14,6 +14,7 @@ from blackstart.emulator.dataplane.dns_server import DnsServer, Resolver
 from blackstart.emulator.dataplane.listeners import Listeners
 from blackstart.emulator.dataplane.nodes import Fleet
 from blackstart.emulator.dataplane.opinions import Opinions
+from blackstart.emulator.dataplane.standing import Standing, standing
 from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, Topology
 from blackstart.emulator.protocol import HealthChanged, Hello
@@ -37,6 +38,7 @@ class DataPlane:
         self._dns = DnsServer(Resolver(self._fleet.dns_nodes))
         self._link = ControlLink(socket, self._hello)
         self._reported: tuple[str, ...] = ()
+        self._stand: Standing | None = None
 
     async def run(self, dns_address: str, dns_port: int) -> None:
         """Serve until the control plane stays away or this task is cancelled; then everything is closed.
@@ -60,6 +62,7 @@ class DataPlane:
     async def _apply(self, snapshot: Snapshot) -> None:
         topology = Topology(snapshot)
         self._fleet.apply(topology)
+        self._stand = None
         self._checks.apply(topology)
         await self._listeners.apply(topology)
         self._report_problems()
@@ -69,6 +72,7 @@ class DataPlane:
 
     def _opinion_changed(self, key: CheckKey, message: HealthChanged) -> None:
         self._fleet.opinion_changed(key.node)
+        self._stand = None
         self._link.send(message)
 
     async def _report_lag(self) -> None:
@@ -77,7 +81,8 @@ class DataPlane:
             await self._listeners.retry()
             self._listeners.close_idle(_CLIENT_IDLE_REAL_S)
             self._report_problems()
-            self._link.send(self._timings.lag(self._listeners.problems()))
+            self._stand = self._stand or standing(self._fleet)
+            self._link.send(self._timings.lag(self._listeners.problems(), self._stand))
 
     async def _report_counters(self) -> None:
         while True:

@@ -1,5 +1,6 @@
 """How well this process keeps the schedule of its health checks, over the whole run in bounded memory."""
 
+from blackstart.emulator.dataplane.standing import Standing
 from blackstart.emulator.decisions.latency_histogram import bucket_of, quantile_real_s
 from blackstart.emulator.protocol import Lag
 
@@ -29,7 +30,7 @@ class Timings:
     def timed_out(self) -> None:
         self._timed_out += 1
 
-    def lag(self, listener_problems: tuple[str, ...]) -> Lag:
+    def lag(self, listener_problems: tuple[str, ...], standing: Standing | None = None) -> Lag:
         """The message of the moment."""
         return Lag(
             probes=self._begun,
@@ -38,4 +39,6 @@ class Timings:
             probe_p99_real_s=quantile_real_s(self._durations, 0.99),
             check_lag_p99_real_s=quantile_real_s(self._lateness, 0.99),
             listener_problems=listener_problems,
+            in_dns=standing.in_dns if standing else None,
+            failing_open=standing.failing_open if standing else {},
         )

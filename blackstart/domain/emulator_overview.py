@@ -1,0 +1,141 @@
+"""The stack on an emulator as it is right now: load balancers, targets, Auto Scaling groups, alarms, instances.
+
+Strings of AWS's own where AWS has them. Times are virtual Unix seconds.
+"""
+
+from blackstart.domain.model import Model
+
+
+class NodeStatus(Model):
+    """A load balancer's node. address: loopback. in_dns: whether the load balancer's name resolves to it."""
+
+    zone: str
+    address: str
+    in_dns: bool
+
+
+class ListenerStatus(Model):
+    """port: as declared; served_port: where the emulator always serves it. action: the default one, in words."""
+
+    protocol: str
+    port: int
+    served_port: int
+    action: str
+    rules: int = 0
+
+
+class Traffic(Model):
+    """Real requests of the last `window_s` virtual seconds. target_5xx: answered so by targets; elb_5xx: by the load
+    balancer itself.
+    """
+
+    window_s: float
+    requests: int = 0
+    target_5xx: int = 0
+    elb_5xx: int = 0
+
+
+class LoadBalancerStatus(Model):
+    """state: provisioning, active. shifted_zone: the zone that a zonal shift moves traffic away from."""
+
+    name: str
+    arn: str
+    state: str
+    dns_name: str
+    nodes: tuple[NodeStatus, ...] = ()
+    listeners: tuple[ListenerStatus, ...] = ()
+    shifted_zone: str | None = None
+    traffic: Traffic
+
+
+class Opinion(Model):
+    """What one node thinks of a target. since_s: the probe that decided it."""
+
+    state: str
+    reason: str | None = None
+    since_s: float
+
+
+class TargetStatus(Model):
+    """A registration. zone: the target's own. state, reason, description: as describe-target-health tells them.
+
+    address: loopback; pid: of its instance's service, None when that does not run. opinions: by the node's zone.
+    """
+
+    target_id: str
+    port: int
+    zone: str
+    state: str
+    reason: str | None = None
+    description: str = ""
+    address: str = ""
+    pid: int | None = None
+    opinions: dict[str, Opinion] = {}
+
+
+class TargetGroupStatus(Model):
+    """load_balancer: the name of the one that forwards to it, "" for none. failing_open: zones of the nodes that route
+    to all targets because too few are healthy.
+    """
+
+    name: str
+    arn: str
+    load_balancer: str
+    algorithm: str
+    cross_zone: bool = True
+    targets: tuple[TargetStatus, ...] = ()
+    failing_open: tuple[str, ...] = ()
+    traffic: Traffic
+
+    @property
+    def healthy(self) -> int:
+        return sum(target.state == "healthy" for target in self.targets)
+
+
+class MemberStatus(Model):
+    instance_id: str
+    zone: str
+    lifecycle: str
+    health: str
+
+
+class ScalingGroupStatus(Model):
+    name: str
+    min: int
+    desired: int
+    max: int
+    members: tuple[MemberStatus, ...] = ()
+
+    @property
+    def in_service(self) -> int:
+        return sum(member.lifecycle == "InService" for member in self.members)
+
+
+class AlarmStatus(Model):
+    """since_s: of its state; None when it never changed. reason: AWS's sentence."""
+
+    name: str
+    state: str
+    since_s: float | None = None
+    reason: str = ""
+
+
+class InstanceStatus(Model):
+    """address: loopback. pid: of its service, None when that does not run."""
+
+    instance_id: str
+    state: str
+    zone: str
+    private_ip: str
+    address: str
+    pid: int | None = None
+
+
+class Overview(Model):
+    """Everything of a stack that can be seen at a glance; gone things are left out."""
+
+    load_balancers: tuple[LoadBalancerStatus, ...] = ()
+    target_groups: tuple[TargetGroupStatus, ...] = ()
+    scaling_groups: tuple[ScalingGroupStatus, ...] = ()
+    alarms: tuple[AlarmStatus, ...] = ()
+    instances: tuple[InstanceStatus, ...] = ()

@@ -1,0 +1,27 @@
+"""Where every node stands: in DNS or not, failing open or not. For the status; routing and DNS ask for themselves."""
+
+from typing import NamedTuple
+
+from blackstart.emulator.dataplane.nodes import Fleet
+from blackstart.emulator.dataplane.topology import NodeKey
+from blackstart.emulator.decisions.routing import RouteReason
+
+
+class Standing(NamedTuple):
+    """As in `protocol.Lag`."""
+
+    in_dns: dict[str, tuple[str, ...]]
+    failing_open: dict[str, tuple[str, ...]]
+
+
+def standing(fleet: Fleet) -> Standing:
+    """What the fleet would answer and route right now."""
+    in_dns, failing_open = {}, {}
+    for name, balancer in fleet.topology.by_dns_name.items():
+        in_dns[balancer.arn] = tuple(node.zone for node in fleet.dns_nodes(name) or ())
+        for group in fleet.topology.groups_of(balancer):
+            pools = {n.zone: fleet.routing_pool(NodeKey(balancer.arn, n.zone), group.arn) for n in balancer.nodes}
+            open_ = tuple(zone for zone, pool in pools.items() if pool.reason is RouteReason.FAIL_OPEN)
+            if open_:
+                failing_open[group.arn] = open_
+    return Standing(in_dns, failing_open)
