@@ -3,7 +3,8 @@
 import asyncio
 import os
 import weakref
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from blackstart.domain.emulator_status import served_port
 from blackstart.emulator.dataplane.client import ClientConnection
@@ -36,7 +37,6 @@ class Listener:
         self.problem = ""
         self._address = address
         self._tls: ListenerTls | None = None
-        self._handshakes: weakref.WeakKeyDictionary[ClientConnection, weakref.finalize[..., ClientConnection]] = weakref.WeakKeyDictionary()
         self._connections: set[ClientConnection] = set()
         self._servers: dict[int, asyncio.Server] = {}
         self._cut: Reach | None = None
@@ -111,11 +111,6 @@ class Listener:
 
     def connected(self, connection: ClientConnection) -> None:
         self._connections.add(connection)
-        handshake = self._handshakes.pop(connection, None)
-        if handshake is not None:
-            handshake.detach()
-        if self._tls is not None and handshake is not None and connection.transport is not None:
-            connection.sni, connection.certificate_arn = self._tls.shown_to(connection.transport)
         if self._cut is Reach.SILENT:
             _hold(connection, True)
         if self._closed:  # accepted in the very moment of closing
@@ -135,19 +130,9 @@ class Listener:
             return ""
         loop = asyncio.get_running_loop()
         try:
-            if self._tls is None:
-                server = await loop.create_server(
-                    lambda: ClientConnection(self, port), self._address, port, backlog=1024
-                )
-            else:
-                server = await loop.create_server(
-                    lambda: self._handshaking(port),
-                    self._address,
-                    port,
-                    backlog=1024,
-                    ssl=self._tls.context,
-                    ssl_shutdown_timeout=_TLS_CLOSE_REAL_S,
-                )
+            server = await loop.create_server(
+                lambda: self._accepted(port), self._address, port, backlog=1024, **self._tls_options()
+            )
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             return f"listener {self.declared_port} in {self.node.key.zone}: {self._address}:{port}: {reason}"
@@ -165,16 +150,38 @@ class Listener:
         for listening in server.sockets:
             (unsilence if self._cut is None else silence)(listening.fileno())
 
-    def _handshaking(self, port: int) -> ClientConnection:
-        """A connection whose TLS handshake begins; asyncio lets go of it without a word when that fails."""
-        connection = ClientConnection(self, port)
-        watched = self._handshakes[connection] = weakref.finalize(connection, self._handshake_failed)
-        watched.atexit = False
-        return connection
+    def _tls_options(self) -> dict[str, Any]:
+        return {} if self._tls is None else {"ssl": self._tls.context, "ssl_shutdown_timeout": _TLS_CLOSE_REAL_S}
+
+    def _accepted(self, port: int) -> asyncio.Protocol:
+        if self._tls is None:
+            return ClientConnection(self, port)
+        return _Handshake(self._tls, lambda: ClientConnection(self, port), self._handshake_failed)
 
     def _handshake_failed(self) -> None:
         if not self._closed:
             self.node.counting.client_tls_failed(self.node.key)
+
+
+class _Handshake(asyncio.Protocol):
+    """Stands in for a client's connection until its TLS handshake has succeeded.
+
+    asyncio lets go of a connection whose handshake fails without a word; that nobody has it any more is how `failed`
+    comes to be called.
+    """
+
+    def __init__(self, tls: ListenerTls, connect: Callable[[], ClientConnection], failed: Callable[[], None]) -> None:
+        self._tls = tls
+        self._connect = connect
+        self._failed = weakref.finalize(self, failed)
+        self._failed.atexit = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._failed.detach()
+        connection = self._connect()
+        connection.sni, connection.certificate_arn = self._tls.shown_to(transport)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
 
 
 def _hold(connection: ClientConnection, held: bool) -> None:

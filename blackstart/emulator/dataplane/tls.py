@@ -40,7 +40,6 @@ class ListenerTls:
 
     def update(self, snapshot: ListenerSnapshot) -> None:
         """Take the certificates and the policy of a snapshot, for handshakes that begin from now on."""
-        _allow_versions(self.context, snapshot.tls_policy)
         known = {shown.certificate: shown for shown in self._shown}
         problems: list[str] = []
         self._shown = []
@@ -49,6 +48,8 @@ class ListenerTls:
                 self._shown.append(known.get(certificate) or _shown(certificate))
             except (ssl.SSLError, ValueError) as error:
                 problems.append(f"certificate {certificate.arn} cannot be used: {error}")
+        for context in (self.context, *(shown.context for shown in self._shown)):
+            _allow_versions(context, snapshot.tls_policy)
         if not self._shown:
             problems.append("it has no certificate to show, so that no client can connect")
         self.problems = tuple(problems)
