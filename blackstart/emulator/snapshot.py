@@ -72,6 +72,23 @@ class Stickiness(Model):
     app_cookie: str | None = None
 
 
+class AnomalyRules(Model):
+    """How targets are found anomalous and relieved. Only period_s is published; the rest is the emulator's.
+
+    period_s: how often weights are adjusted. window_s: how far back requests count. minimum_requests: of a target in
+    the window, to find it anomalous. excess_ratio: how much more of its requests fail than of the others'.
+    least_weight_ratio: what an anomalous target still gets of a normal one's share. recovery_step_ratio: what it gets
+    more with each period once it is normal again.
+    """
+
+    period_s: float = Field(default=5.0, ge=1, le=60)
+    window_s: float = Field(default=30.0, ge=5, le=300)
+    minimum_requests: int = Field(default=10, ge=1, le=1000)
+    excess_ratio: float = Field(default=0.1, ge=0.01, le=1)
+    least_weight_ratio: float = Field(default=0.1, ge=0.01, le=1)
+    recovery_step_ratio: float = Field(default=0.1, ge=0.01, le=1)
+
+
 class TargetGroupSnapshot(Model):
     """metric_name: the CloudWatch dimension value (targetgroup/name/id). protocol: towards the targets.
 
@@ -86,6 +103,7 @@ class TargetGroupSnapshot(Model):
     cross_zone: bool = True
     algorithm: Algorithm = Algorithm.ROUND_ROBIN
     anomaly_mitigation: bool = False
+    anomaly_rules: AnomalyRules = AnomalyRules()
     slow_start_s: float = 0.0
     stickiness: Stickiness | None = None
     dns_failover: MinimumHealthy = MinimumHealthy()

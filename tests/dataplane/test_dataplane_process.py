@@ -77,8 +77,9 @@ def test_dns_knows_only_load_balancers_and_only_their_ipv4_addresses(rig: Any) -
 
 def test_with_cross_zone_off_a_zone_without_healthy_target_leaves_dns(rig: Any) -> None:
     rig.start()
-    target = rig.target("i-1")
-    rig.serve(target.snapshot("us-east-1b"), zones=2, group={"cross_zone": False})
+    target, sick = rig.target("i-1"), rig.target("i-2")
+    sick.health_status = 503
+    rig.serve(target.snapshot("us-east-1b"), sick.snapshot("us-east-1a"), zones=2, group={"cross_zone": False})
     nodes = [node.address for node in rig.snapshot.load_balancers[0].nodes]
     assert sorted(addresses(ask(rig, NAME))) == sorted(nodes), "no zone is healthy yet: all stay"
     rig.wait_for_state("i-1", TargetState.HEALTHY, nodes=2)

@@ -1,36 +1,33 @@
-"""Load-balancer nodes at work: their settings, their opinion of each target, and whose turn it is."""
+"""Load-balancer nodes at work: their settings, their opinion of each target, and where their requests go."""
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from random import Random
 
-from blackstart.domain.target_health import TargetState
+from blackstart.domain.target_health import TargetReason, TargetState
 from blackstart.emulator.dataplane.clock import VirtualClock
 from blackstart.emulator.dataplane.counting import Counting
+from blackstart.emulator.dataplane.forwarding import Forwarding, GroupPlan, Weights
+from blackstart.emulator.dataplane.group_routing import GroupRouting
 from blackstart.emulator.dataplane.http_text import RequestHead
 from blackstart.emulator.dataplane.opinions import Opinions
+from blackstart.emulator.dataplane.pickers import Identity, Plan, Routed
 from blackstart.emulator.dataplane.target_connections import TargetConnections
-from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology
+from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology, actions_of
 from blackstart.emulator.decisions.access_log import RequestRecord
-from blackstart.emulator.decisions.dns_answer import DnsNode, nodes_in_dns
-from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, RoutingPool, route, routing_pool
+from blackstart.emulator.decisions.dns_answer import DnsNode, GroupInZones, nodes_in_dns
+from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, RoutingPool, routing_pool
 from blackstart.emulator.decisions.target_health import combined_health
-from blackstart.emulator.snapshot import Forward, HttpSettings, LoadBalancerSnapshot, Snapshot, TargetGroupSnapshot
-
-
-class Routed(NamedTuple):
-    """Where one request goes. group_arn: the target group chosen, "" when every weight is 0. target: None when the
-    group has no target to send to. failing_open: too few targets were healthy.
-
-    cookies: Set-Cookie values for the answer. app_cookie: the name of the application's cookie; when the answer sets
-    it, `app_cookies` are set as well.
-    """
-
-    group_arn: str
-    target: TargetConnections | None
-    failing_open: bool = False
-    cookies: tuple[bytes, ...] = ()
-    app_cookie: bytes = b""
-    app_cookies: tuple[bytes, ...] = ()
+from blackstart.emulator.snapshot import (
+    Forward,
+    HttpSettings,
+    LoadBalancerSnapshot,
+    Snapshot,
+    Stickiness,
+    TargetGroupSnapshot,
+    TargetSnapshot,
+    WeightedGroup,
+)
 
 
 class Node:
@@ -50,34 +47,95 @@ class Node:
         self.now_s = clock.now_s
         self._fleet = fleet
         self._clock = clock
-        self._pools: dict[str, RoutingPool] = {}
-        self._turns: dict[str, int] = {}
+        self._shifted_zone: str | None = None
+        self._random = Random(f"{key.load_balancer_arn} {key.zone}")
+        self._groups: dict[str, GroupRouting] = {}
+        self._weights: dict[tuple[WeightedGroup, ...], Weights] = {}
+        self._plans: dict[int, Plan] = {}
+        self._planned: list[Forward] = []
 
     def update(self, balancer: LoadBalancerSnapshot) -> None:
         self.connect_timeout_real_s = self._clock.real_s(balancer.connect_timeout_s)
         self.idle_timeout_real_s = self._clock.real_s(balancer.idle_timeout_s)
         self.client_keep_alive_s = balancer.client_keep_alive_s
         self.http = balancer.http
+        self._shifted_zone = balancer.shifted_zone
+        arns = [group.arn for group in self._fleet.topology.groups_of(balancer)]
+        self._groups = {arn: self._groups.get(arn) or self._new_group() for arn in arns}
+        forwards = {action.groups for action in actions_of(balancer) if isinstance(action, Forward)}
+        self._weights = {groups: weights for groups, weights in self._weights.items() if groups in forwards}
         self.opinions_changed()
 
     def opinions_changed(self) -> None:
-        """The pools are worked out anew at the next request."""
-        self._pools.clear()
+        """Where requests go is worked out anew at the next one."""
+        self._forget_plans()
+        for arn, routing in self._groups.items():
+            group = self._fleet.topology.groups.get(arn)
+            if group is not None:
+                routing.health_changed(group, partial(self._healthy, group))
 
     def route(self, action: Forward, head: RequestHead) -> Routed:
         """The next target of this node for a request of this head."""
-        del head
-        group_arn = action.groups[0].target_group_arn
-        pool = self._pools.get(group_arn)
-        if pool is None:
-            pool = self._pools[group_arn] = self._fleet.routing_pool(self.key, group_arn)
-        turn = self._turns.get(group_arn, 0)
-        self._turns[group_arn] = turn + 1
-        chosen = route(pool, turn)
-        if chosen.target is None:
-            return Routed(group_arn, None)
-        key = TargetKey(group_arn, chosen.target.target_id, chosen.target.port)
-        return Routed(group_arn, self._fleet.connections[key], chosen.reason is RouteReason.FAIL_OPEN)
+        plan = self._plans.get(id(action))
+        if plan is None:
+            plan = self._plan(action)
+        return plan(head)
+
+    def _plan(self, action: Forward) -> Plan:
+        """Work an action out; kept, with the action, until something changes."""
+        groups = {one.target_group_arn: self._group_plan(one.target_group_arn, action) for one in action.groups}
+        only = next(iter(groups.values())) if len(groups) == 1 and action.groups[0].weight else None
+        if only is not None and only.stickiness is None and action.stickiness_s is None:
+            plan = only.pick
+        else:
+            weights = self._weights.setdefault(action.groups, Weights(action.groups))
+            plan = Forwarding(groups, weights, action.stickiness_s, self.now_s).route
+        self._planned.append(action)
+        self._plans[id(action)] = plan
+        return plan
+
+    def _group_plan(self, arn: str, action: Forward) -> GroupPlan:
+        routing = self._groups.get(arn)
+        if routing is None:  # an action of a listener that is about to be replaced
+            routing = self._groups[arn] = self._new_group()
+        group = self._fleet.topology.groups.get(arn)
+        pool = self._fleet.routing_pool(self.key, arn, self._shifted_zone)
+        if group is None or not pool.targets:
+            return GroupPlan(arn, routing.nowhere(arn), {}, None)
+        failing_open = pool.reason is RouteReason.FAIL_OPEN
+        keys = [TargetKey(arn, one.target_id, one.port) for one in pool.targets]
+        connections = [self._fleet.connections[key] for key in keys]
+        ring = {_identity(one.snapshot): Routed(arn, one, failing_open) for one in connections}
+        return GroupPlan(arn, routing.plan(group, ring, failing_open), ring, _stickiness(group, action))
+
+    def _healthy(self, group: TargetGroupSnapshot) -> dict[Identity, bool]:
+        return {
+            _identity(target): seen.serving
+            for target, seen in self._fleet.routable(self.key, group)
+            if group.cross_zone or target.zone == self.key.zone
+        }
+
+    def _new_group(self) -> GroupRouting:
+        return GroupRouting(self.now_s, self._random, self._forget_plans)
+
+    def _forget_plans(self) -> None:
+        self._plans.clear()
+        self._planned.clear()
+
+
+def _identity(target: TargetSnapshot) -> Identity:
+    return target.target_id, target.port, target.registration
+
+
+def _in_use(group: TargetGroupSnapshot) -> list[TargetSnapshot]:
+    return [target for target in group.targets if target.held_reason is not TargetReason.NOT_IN_USE]
+
+
+def _stickiness(group: TargetGroupSnapshot, action: Forward) -> Stickiness | None:
+    """None where AWS does not keep to it: cross-zone off, an application's cookie with several target groups."""
+    if group.stickiness is None or not group.cross_zone:
+        return None
+    return None if group.stickiness.app_cookie is not None and len(action.groups) > 1 else group.stickiness
 
 
 class Fleet:
@@ -106,11 +164,17 @@ class Fleet:
         if node in self.nodes:
             self.nodes[node].opinions_changed()
 
-    def routing_pool(self, node: NodeKey, group_arn: str) -> RoutingPool:
+    def routing_pool(self, node: NodeKey, group_arn: str, shifted_zone: str | None = None) -> RoutingPool:
         """Where a node's requests for one group go at the moment."""
         group = self.topology.groups.get(group_arn)
-        targets = self._routable(node, group) if group is not None else ()
-        return routing_pool(tuple(targets), node.zone, group.cross_zone if group is not None else True)
+        if group is None:
+            return RoutingPool(targets=(), reason=RouteReason.NO_TARGET)
+        targets = [one for _, one in self.routable(node, group)]
+        return routing_pool(targets, node.zone, group.cross_zone, group.routing_failover, shifted_zone)
+
+    def routable(self, node: NodeKey, group: TargetGroupSnapshot) -> list[tuple[TargetSnapshot, RoutableTarget]]:
+        """A group's registrations in the load balancer's zones, and how a node sees them."""
+        return [(target, self._routable(node, group.arn, target)) for target in _in_use(group)]
 
     def dns_nodes(self, name: str) -> tuple[DnsNode, ...] | None:
         """The nodes in DNS under a load balancer's name (lower case, no final dot); None for an unknown name."""
@@ -118,25 +182,33 @@ class Fleet:
         if balancer is None:
             return None
         nodes = [DnsNode(zone=node.zone, address=node.address) for node in balancer.nodes]
-        healthy = [self._healthy_by_zone(balancer, group) for group in self.topology.groups_of(balancer)]
-        cross_zone = all(group.cross_zone for group in self.topology.groups_of(balancer))
-        return nodes_in_dns(nodes, healthy, cross_zone)
+        groups = [self._in_zones(balancer, group) for group in self.topology.groups_of(balancer)]
+        return nodes_in_dns(nodes, groups, balancer.shifted_zone)
 
-    def _routable(self, node: NodeKey, group: TargetGroupSnapshot) -> Iterable[RoutableTarget]:
-        for target in group.targets:
-            key = TargetKey(group.arn, target.target_id, target.port)
-            state = target.held or self._opinions.state(CheckKey(node, key))
-            yield RoutableTarget(target_id=target.target_id, port=target.port, zone=target.zone, state=state)
+    def _routable(self, node: NodeKey, group_arn: str, target: TargetSnapshot) -> RoutableTarget:
+        key = TargetKey(group_arn, target.target_id, target.port)
+        state = target.held or self._opinions.state(CheckKey(node, key))
+        return RoutableTarget(target_id=target.target_id, port=target.port, zone=target.zone, state=state)
 
-    def _healthy_by_zone(self, balancer: LoadBalancerSnapshot, group: TargetGroupSnapshot) -> dict[str, int]:
+    def _in_zones(self, balancer: LoadBalancerSnapshot, group: TargetGroupSnapshot) -> GroupInZones:
         healthy: dict[str, int] = {}
-        for target in group.targets:
-            key = TargetKey(group.arn, target.target_id, target.port)
-            checks = [CheckKey(NodeKey(balancer.arn, node.zone), key) for node in balancer.nodes]
-            known = [opinion for check in checks if (opinion := self._opinions.health(check)) is not None]
-            if target.held is None and combined_health(known).state is TargetState.HEALTHY:
-                healthy[target.zone] = healthy.get(target.zone, 0) + 1
-        return healthy
+        registered: dict[str, int] = {}
+        for target in _in_use(group):
+            if target.held is not TargetState.DRAINING:
+                registered[target.zone] = registered.get(target.zone, 0) + 1
+                healthy[target.zone] = healthy.get(target.zone, 0) + self._healthy(balancer, group, target)
+        return GroupInZones(
+            healthy=healthy, registered=registered, cross_zone=group.cross_zone, minimum=group.dns_failover
+        )
+
+    def _healthy(self, balancer: LoadBalancerSnapshot, group: TargetGroupSnapshot, target: TargetSnapshot) -> bool:
+        """What all nodes together think."""
+        if target.held is not None:
+            return False
+        key = TargetKey(group.arn, target.target_id, target.port)
+        checks = [CheckKey(NodeKey(balancer.arn, node.zone), key) for node in balancer.nodes]
+        known = [opinion for check in checks if (opinion := self._opinions.health(check)) is not None]
+        return combined_health(known).state in (TargetState.HEALTHY, TargetState.UNAVAILABLE)
 
     def _apply_targets(self, topology: Topology) -> None:
         for key, connections in list(self.connections.items()):

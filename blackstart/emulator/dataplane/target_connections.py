@@ -11,6 +11,7 @@ class TargetConnections:
 
     tls: speak TLS to it, whatever certificate it shows, as an ALB does. in_flight: requests now. answered, failed: since
     it was registered: answers that began, and among them 5xx answers plus requests that it never answered.
+    unanswered: those last ones alone.
     """
 
     def __init__(self, snapshot: TargetSnapshot, tls: bool = False) -> None:
@@ -19,6 +20,7 @@ class TargetConnections:
         self.in_flight = 0
         self.answered = 0
         self.failed = 0
+        self.unanswered = 0
         self._idle: list[UpstreamConnection] = []
         self._active: set[UpstreamConnection] = set()
 
@@ -38,6 +40,7 @@ class TargetConnections:
     def target_failed(self) -> None:
         """No connection, or one that broke or went quiet before an answer began."""
         self.failed += 1
+        self.unanswered += 1
 
     @property
     def silent(self) -> bool:

@@ -1,8 +1,10 @@
 """One snapshot, indexed the ways the data plane looks things up."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from blackstart.emulator.snapshot import (
+    Action,
     Forward,
     LoadBalancerSnapshot,
     NodeSnapshot,
@@ -32,6 +34,14 @@ class CheckKey(NamedTuple):
     target: TargetKey
 
 
+def actions_of(balancer: LoadBalancerSnapshot) -> Iterator[Action]:
+    """Every action of a load balancer's listeners and rules."""
+    for listener in balancer.listeners:
+        yield listener.action
+        for rule in listener.rules:
+            yield rule.action
+
+
 class Topology:
     """Read-only after construction."""
 
@@ -56,8 +66,7 @@ class Topology:
         """The target groups that a load balancer's listeners forward to, each once."""
         arns = dict.fromkeys(
             group.target_group_arn
-            for listener in balancer.listeners
-            for action in (listener.action, *(rule.action for rule in listener.rules))
+            for action in actions_of(balancer)
             if isinstance(action, Forward)
             for group in action.groups
         )

@@ -1,12 +1,14 @@
 """Which of a load balancer's nodes are in DNS, and in which order an answer lists them.
 
-Source: ELB user guide, "Target groups for your Application Load Balancers" (target group health: DNS failover) with
-the default `minimum_healthy_targets.count` of 1.
+Source: ELB user guide, "Target group health" (DNS failover), "Edit target group attributes" (cross-zone load
+balancing), "Zonal shift for your Application Load Balancer"; ARC developer guide, "How a zonal shift works".
 """
 
 from collections.abc import Mapping, Sequence
 
 from blackstart.domain.model import Model
+from blackstart.emulator.decisions.group_health import below_minimum
+from blackstart.emulator.snapshot import MinimumHealthy
 
 RECORD_TTL_S = 60
 
@@ -18,17 +20,26 @@ class DnsNode(Model):
     address: str
 
 
+class GroupInZones(Model):
+    """One target group that a load balancer forwards to: its targets by zone, without draining ones."""
+
+    healthy: Mapping[str, int]
+    registered: Mapping[str, int]
+    cross_zone: bool = True
+    minimum: MinimumHealthy = MinimumHealthy()
+
+
 def nodes_in_dns(
-    nodes: Sequence[DnsNode], healthy_by_group: Sequence[Mapping[str, int]], cross_zone: bool
+    nodes: Sequence[DnsNode], groups: Sequence[GroupInZones], shifted_zone: str | None = None
 ) -> tuple[DnsNode, ...]:
     """The nodes that DNS answers with.
 
-    healthy_by_group: for each target group that the load balancer forwards to, healthy targets by zone.
-    Cross-zone off: a zone without a healthy target in every group leaves DNS. On: targets count over all zones, so a
-    zone stays while any zone has one. When no zone would be left, all stay (fail open).
+    A zone leaves DNS when any target group has too few healthy targets there: counted over all zones with cross-zone
+    load balancing, else in the zone alone. A zone in which a group has no target at all stays (its node answers 503).
+    shifted_zone: leaves as well. When no zone would be left, all stay (fail open).
     """
     in_service = tuple(
-        node for node in nodes if all(_serves(healthy, node.zone, cross_zone) for healthy in healthy_by_group)
+        node for node in nodes if node.zone != shifted_zone and all(_serves(group, node.zone) for group in groups)
     )
     return in_service or tuple(nodes)
 
@@ -42,5 +53,7 @@ def rotated_addresses(nodes: Sequence[DnsNode], turn: int) -> tuple[str, ...]:
     return addresses[start:] + addresses[:start]
 
 
-def _serves(healthy: Mapping[str, int], zone: str, cross_zone: bool) -> bool:
-    return (sum(healthy.values()) if cross_zone else healthy.get(zone, 0)) > 0
+def _serves(group: GroupInZones, zone: str) -> bool:
+    healthy = sum(group.healthy.values()) if group.cross_zone else group.healthy.get(zone, 0)
+    registered = sum(group.registered.values()) if group.cross_zone else group.registered.get(zone, 0)
+    return registered == 0 or not below_minimum(healthy, registered, group.minimum)

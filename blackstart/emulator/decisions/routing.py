@@ -1,7 +1,7 @@
-"""Which targets a load-balancer node sends requests to, and whose turn it is.
+"""Which targets a load-balancer node sends requests to.
 
-Source: ELB user guide, "Target groups for your Application Load Balancers" (cross-zone load balancing, target group
-health: routing failover) with the default `minimum_healthy_targets.count` of 1.
+Source: ELB user guide, "Target group health" (routing failover), "Edit target group attributes" (cross-zone load
+balancing) and "Zonal shift for your Application Load Balancer".
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,15 @@ from enum import StrEnum
 
 from blackstart.domain.model import Model
 from blackstart.domain.target_health import TargetState
+from blackstart.emulator.decisions.group_health import below_minimum
+from blackstart.emulator.snapshot import MinimumHealthy
 
-_NEVER_ROUTED = frozenset({TargetState.UNUSED, TargetState.DRAINING})
 _SERVING = frozenset({TargetState.HEALTHY, TargetState.UNAVAILABLE})
+_ONE_HEALTHY = MinimumHealthy()
 
 
 class RouteReason(StrEnum):
-    """healthy: to targets that pass their checks. fail_open: none does, so to all. no_target: none registered (503)."""
+    """healthy: to those that pass their checks. fail_open: too few do, so to all. no_target: none registered (503)."""
 
     HEALTHY = "healthy"
     FAIL_OPEN = "fail_open"
@@ -30,6 +32,15 @@ class RoutableTarget(Model):
     zone: str
     state: TargetState
 
+    @property
+    def registered(self) -> bool:
+        return self.state is not TargetState.DRAINING
+
+    @property
+    def serving(self) -> bool:
+        """Whether it counts as healthy: a target without health checks (unavailable) does."""
+        return self.state in _SERVING
+
 
 class RoutingPool(Model):
     """Where a node's requests for one target group go at the moment, in the order of registration."""
@@ -38,33 +49,34 @@ class RoutingPool(Model):
     reason: RouteReason
 
 
-class Route(Model):
-    """One request's target; None with reason no_target."""
-
-    target: RoutableTarget | None
-    reason: RouteReason
-
-
-def routing_pool(targets: Sequence[RoutableTarget], node_zone: str, cross_zone: bool) -> RoutingPool:
+def routing_pool(
+    targets: Sequence[RoutableTarget],
+    node_zone: str,
+    cross_zone: bool,
+    minimum: MinimumHealthy = _ONE_HEALTHY,
+    shifted_zone: str | None = None,
+) -> RoutingPool:
     """The targets that a node of `node_zone` spreads requests over, and why these.
 
-    cross_zone: over the targets of all zones (the ALB's default), else of the node's own zone only. When none of them
-    is healthy the node fails open to all that are registered; unused and draining ones never get new requests. A
-    target without health checks (unavailable) counts as healthy.
+    cross_zone: over the targets of all zones (the ALB's default), else of the node's own zone only. minimum: with fewer
+    healthy ones the node fails open to all that are registered. Draining targets count for nothing; unused ones (a
+    stopped instance) count as registered, but never get requests either.
+    shifted_zone: with cross-zone load balancing no node sends to its targets, unless none is healthy elsewhere. Without
+    it, a node of that zone goes on serving the clients that still find it.
     """
-    eligible = [
-        target for target in targets if target.state not in _NEVER_ROUTED and (cross_zone or target.zone == node_zone)
-    ]
+    registered = [one for one in targets if one.registered and (cross_zone or one.zone == node_zone)]
+    if cross_zone and shifted_zone is not None:
+        registered = _shifted(registered, shifted_zone)
+    eligible = tuple(one for one in registered if one.state is not TargetState.UNUSED)
+    healthy = tuple(one for one in eligible if one.serving)
     if not eligible:
         return RoutingPool(targets=(), reason=RouteReason.NO_TARGET)
-    healthy = tuple(target for target in eligible if target.state in _SERVING)
-    if healthy:
-        return RoutingPool(targets=healthy, reason=RouteReason.HEALTHY)
-    return RoutingPool(targets=tuple(eligible), reason=RouteReason.FAIL_OPEN)
+    if below_minimum(len(healthy), len(registered), minimum):
+        return RoutingPool(targets=eligible, reason=RouteReason.FAIL_OPEN)
+    return RoutingPool(targets=healthy, reason=RouteReason.HEALTHY)
 
 
-def route(pool: RoutingPool, turn: int) -> Route:
-    """The target of a node's `turn`-th request (from 0) for this pool: round robin."""
-    if not pool.targets:
-        return Route(target=None, reason=pool.reason)
-    return Route(target=pool.targets[turn % len(pool.targets)], reason=pool.reason)
+def _shifted(targets: list[RoutableTarget], zone: str) -> list[RoutableTarget]:
+    """Without the targets of a zone; a load balancer that fails open does not shift."""
+    elsewhere = [one for one in targets if one.zone != zone]
+    return elsewhere if any(one.serving for one in elsewhere) else targets
