@@ -91,6 +91,11 @@ class TargetGroupStatus(Model):
     def healthy(self) -> int:
         return sum(target.state == "healthy" for target in self.targets)
 
+    def by_zone(self) -> dict[str, tuple[TargetStatus, ...]]:
+        """Targets by their zone, in the order of zones and target ids."""
+        ordered = sorted(self.targets, key=lambda target: (target.zone, target.target_id, target.port))
+        return {zone: tuple(t for t in ordered if t.zone == zone) for zone in dict.fromkeys(t.zone for t in ordered)}
+
 
 class MemberStatus(Model):
     instance_id: str

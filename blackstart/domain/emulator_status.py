@@ -61,3 +61,8 @@ class EmulatorStatus(Model):
     failures: tuple[str, ...] = ()
     ca_bundle: str | None = None
     overview: Overview | None = None
+
+    @property
+    def sound(self) -> bool:
+        """Whether the emulator serves what it should. What the stack's own alarms and targets say is another matter."""
+        return self.ready and not self.problems and not self.failed_services

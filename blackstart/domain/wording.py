@@ -12,6 +12,16 @@ def seconds(duration_s: float) -> str:
     return f"{duration_s:.1f} s" if abs(duration_s) < 10 else f"{duration_s:.0f} s"
 
 
+def lasting(duration_s: float) -> str:
+    """A duration that goes on: 40 s, 12 min, 3 h 05 min."""
+    whole = max(0, int(duration_s))
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 2 * 3600:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
 def ratio(share: float) -> str:
     """A share in percent, with as many digits as it takes to tell it from 0 % and 100 %: 0.6 %, 97 %, 99.03 %."""
     percent = share * 100.0

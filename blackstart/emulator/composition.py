@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from blackstart.domain.clock import Anchor
-from blackstart.domain.emulator_status import DnsAddress, EmulatorStatus, ProcessStatus
+from blackstart.domain.emulator_status import PAGE_PATH, DnsAddress, EmulatorStatus, ProcessStatus
 from blackstart.emulator.adapters import moto_backends, moto_time
+from blackstart.emulator.adapters.authority import Authority
 from blackstart.emulator.adapters.dataplane_link import KEY as DATAPLANE
 from blackstart.emulator.adapters.dataplane_link import DataplaneLink
 from blackstart.emulator.adapters.instance_host_client import InstanceHost, service_environment
 from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
 from blackstart.emulator.adapters.moto_overview import declared
 from blackstart.emulator.adapters.own_pages import Page
+from blackstart.emulator.adapters.status_page import status_page
 from blackstart.emulator.assembly import Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
@@ -74,6 +76,8 @@ class Emulator:
             dict(os.environ),
             self._on_message,
         )
+        self._authority = Authority()
+        self._ca_bundle = self._authority.write_bundle(state)
         settings = ServiceSettings(app=app, environment=environment, logs=state / "instances", speed=anchor.speed)
         self._controllers = assemble(
             Frame(
@@ -89,6 +93,7 @@ class Emulator:
             settings,
             self._publish,
             partial(_seeded_uuid, random),
+            self._authority,
         )
         self._middleware = self._make_middleware(moto_server)
         moto_backends.seed(random.randrange(2**31))
@@ -109,7 +114,7 @@ class Emulator:
         )
 
     def _pages(self) -> dict[str, Page]:
-        return {}
+        return {PAGE_PATH: Page("text/html; charset=utf-8", lambda: status_page(self.status()))}
 
     def _serve(self, *call: Any) -> Any:
         return self._middleware(*call)
@@ -152,6 +157,7 @@ class Emulator:
             unserved=measurement.measured.unserved,
             problems=(*measurement.problems, *self._link.problems(), *self.plane.problems(), *blocked),
             failed_services=self._controllers.ec2.failed_services,
+            ca_bundle=str(self._ca_bundle),
             processes=(
                 ProcessStatus(name="control plane", pid=os.getpid()),
                 ProcessStatus(name="instance host", pid=self._host.pid, restarts=self._host.restarts),

@@ -175,6 +175,34 @@ def emulator_up(
     )
 
 
+@emulator_app.command("status")
+def emulator_status(
+    endpoint: Endpoint = "http://127.0.0.1:5005",
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew each second until Ctrl-C.")] = False,
+) -> None:
+    """Show load balancers, targets, groups, alarms, DNS and time at a glance.
+
+    Exit code 0: ready, and nothing failed. 1: not ready, a problem, or a service that failed. 2: no emulator there.
+    """
+    from functools import partial
+
+    from blackstart.gameday import emulator_status as shown
+    from blackstart.gameday.emulator_process import read_status
+
+    status = read_status(endpoint)
+    try:
+        if watch:
+            (shown.watch_json if as_json else shown.watch)(partial(read_status, endpoint))
+        elif as_json:
+            print(status.model_dump_json())
+        else:
+            shown.show_status(status)
+    except KeyboardInterrupt:
+        return
+    raise typer.Exit(0 if status.sound else 1)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
