@@ -13,6 +13,7 @@ from blackstart.judgement.checkers import (
     completeness,
     effect,
     ending,
+    fidelity,
     load_validity,
     objectives,
     predictions,
@@ -28,6 +29,7 @@ Checker = Callable[[Evidence], Sequence[Finding]]
 
 CHECKERS: tuple[Checker, ...] = (
     ending.check,
+    fidelity.check,
     steady_state.check,
     load_validity.check,
     timekeeping.check,

@@ -7,6 +7,7 @@ from blackstart.domain.journal import AlarmChanged
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
 from blackstart.domain.wording import listed, seconds
+from blackstart.judgement.dependence import unserved_alarm
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.measures import (
     ALARM,
@@ -25,17 +26,24 @@ NAME = "alarms"
 def check(evidence: Evidence) -> Sequence[Finding]:
     """One finding for each expected alarm, and a note on the others. Without an injection there is nothing to expect.
 
-    An alarm that watches a zone counts only when something was injected in that zone.
+    An alarm that watches a zone counts only when something was injected in that zone. Of one that stayed silent because
+    the emulator does not act on it, `fidelity` tells.
     Deviated: late, silent, or not in the stack. Inconclusive: it never had data, or was in ALARM already.
     """
     if evidence.injected_s is None or evidence.experiment is None:
         return []
     expected = evidence.experiment.expectations.alarms
-    return [*(_expected(evidence, alarm) for alarm in expected), *_others(evidence, {alarm.name for alarm in expected})]
+    findings = (_expected(evidence, alarm) for alarm in expected)
+    return [
+        *(finding for finding in findings if finding is not None),
+        *_others(evidence, {alarm.name for alarm in expected}),
+    ]
 
 
-def _expected(evidence: Evidence, expected: AlarmExpectation) -> Finding:
+def _expected(evidence: Evidence, expected: AlarmExpectation) -> Finding | None:
     first = next((event for event in raised(evidence, expected.name) if concerned(evidence, event)), None)
+    if first is None and unserved_alarm(evidence, expected.name) is not None:
+        return None
     if first is None:
         return _silent(evidence, expected)
     after_s = evidence.relative_s(first.at_s)
