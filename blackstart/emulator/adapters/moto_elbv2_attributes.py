@@ -25,17 +25,16 @@ def target_group_snapshot(group: Any) -> TargetGroupSnapshot:
     """A target group without its targets."""
     attributes = group.attributes
     algorithm = Algorithm(attributes.get("load_balancing.algorithm.type") or Algorithm.ROUND_ROBIN)
-    cross_zone = _text(attributes, "load_balancing.cross_zone.enabled") != "false"
     return TargetGroupSnapshot(
         arn=group.arn,
         metric_name=group.arn.rpartition(":")[2],
         health_check=health_check(group),
         protocol=_protocol(group.protocol),
-        cross_zone=cross_zone,
+        cross_zone=_text(attributes, "load_balancing.cross_zone.enabled") != "false",
         algorithm=algorithm,
         anomaly_mitigation=_text(attributes, "load_balancing.algorithm.anomaly_mitigation") == "on",
         slow_start_s=float(attributes.get("slow_start.duration_seconds") or 0),
-        stickiness=_stickiness(attributes) if cross_zone else None,
+        stickiness=_stickiness(attributes),
         dns_failover=_minimum(attributes, "dns_failover"),
         routing_failover=_minimum(attributes, "unhealthy_state_routing"),
     )

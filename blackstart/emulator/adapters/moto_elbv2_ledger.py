@@ -83,19 +83,15 @@ def _whither(rule: Any) -> str:
 
 
 def _target_group(group: Any) -> Iterator[Unserved]:
-    def found(reason: str, minor: bool = False) -> Unserved:
+    def found(reason: str) -> Unserved:
         return Unserved(
             kind=UnservedKind.TARGET_GROUP,
             resource=group.arn,
             of=(group.name, *group.load_balancer_arns),
             reason=f"target group {group.name}{reason}",
-            minor=minor,
         )
 
     if group.target_type not in ("instance", "ip"):
         yield found(f": {group.target_type} targets get no requests")
     if group.protocol in ("HTTP", "HTTPS") and group.protocol_version not in (None, "HTTP1"):
         yield found(f": targets get HTTP/1.1 instead of {group.protocol_version}")
-    sticky = on(group.attributes, "stickiness.enabled")
-    if sticky and str(group.attributes.get("load_balancing.cross_zone.enabled")).lower() == "false":
-        yield found(": no stickiness while cross-zone load balancing is off, as on AWS", minor=True)

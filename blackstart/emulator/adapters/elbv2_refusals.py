@@ -1,0 +1,44 @@
+"""Errors of the elbv2 API for requests that AWS refuses."""
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def refused(code: str, message: str) -> Exception:
+    """An error that moto answers a request with."""
+    from moto.elbv2.exceptions import ELBClientError
+
+    return ELBClientError(code, message)
+
+
+def invalid(message: str) -> Exception:
+    """elbv2's ValidationError."""
+    return refused("ValidationError", message)
+
+
+def check_range(name: str, value: Any, low: int, high: int) -> None:
+    """Raise the ValidationError of a number that the API's model does not allow; None: not given."""
+    if value is None:
+        return
+    bound = f"greater than or equal to {low}" if int(value) < low else f"less than or equal to {high}"
+    if not low <= int(value) <= high:
+        raise invalid(
+            f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: "
+            f"Member must have value {bound}"
+        )
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise the ValidationError of a load balancer's or target group's name. kind: as AWS begins the message."""
+    if len(name) > 32:
+        raise invalid(f"{kind} name '{name}' cannot be longer than '32' characters")
+    if not all(letter.isascii() and (letter.isalnum() or letter == "-") for letter in name) or not name:
+        raise invalid(
+            f"{kind} name '{name}' can only contain characters that are alphanumeric characters or hyphens(-)"
+        )
+    if name.startswith("-") or name.endswith("-"):
+        raise invalid(f"{kind} name '{name}' cannot begin or end with '-'")
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,129 @@
+"""What the elbv2 API refuses of listeners and moto accepts."""
+
+from collections.abc import Callable
+from typing import Any
+
+from blackstart.emulator.adapters.elbv2_action_rules import Where, check_actions
+from blackstart.emulator.adapters.elbv2_refusals import check_range, invalid, refused
+from blackstart.emulator.adapters.patches import Patches
+
+MOST_LISTENERS = 50
+DEFAULT_TLS_POLICY = "ELBSecurityPolicy-2016-08"
+APPLICATION_PROTOCOLS = ("HTTP", "HTTPS")
+
+
+def install(patches: Patches) -> None:
+    from moto.elbv2.models import ELBv2Backend
+    from moto.elbv2.responses import ELBV2Response
+
+    patches.replace(ELBv2Backend, "create_listener", _checking_creation)
+    patches.replace(ELBv2Backend, "modify_listener", _checking_modification)
+    patches.replace(ELBV2Response, "create_listener", _keeping_client_certificates)
+    patches.replace(ELBV2Response, "modify_listener", _keeping_client_certificates)
+
+
+def check_port(balancer: Any, port: Any, but: Any = None) -> None:
+    """Raise elbv2's error for a port that is none, or that another listener has. but: the listener itself."""
+    check_range("port", port, 1, 65535)
+    if any(str(listener.port) == str(port) and listener is not but for listener in balancer.listeners.values()):
+        raise refused(
+            "DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer.arn}'"
+        )
+
+
+def check_tls(backend: Any, protocol: str | None, certificates: list[str], policy: str | None) -> None:
+    """An HTTPS listener has one certificate, which exists, and a policy that exists."""
+    from moto.elbv2.ssl_policies import SSL_POLICIES
+
+    if protocol != "HTTPS":
+        return
+    if not certificates:
+        raise invalid("A certificate must be specified for HTTPS listeners")
+    for arn in certificates:
+        if not backend._certificate_exists(certificate_arn=arn):
+            raise refused("CertificateNotFound", f"Certificate '{arn}' not found")
+    if policy is not None and policy not in SSL_POLICIES:
+        raise refused("SSLPolicyNotFound", f"SSL policy '{policy}' not found")
+
+
+def _check_protocol(balancer: Any, protocol: str | None) -> None:
+    if balancer.type == "application" and protocol is not None and protocol not in APPLICATION_PROTOCOLS:
+        raise invalid(f"Listener protocol '{protocol}' must be one of 'HTTPS, HTTP'")
+
+
+def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
+    def create_listener(
+        backend: Any,
+        load_balancer_arn: str,
+        protocol: str,
+        port: Any,
+        ssl_policy: str | None,
+        certificate: str | None,
+        actions: list[dict[str, Any]],
+        *others: Any,
+        **named: Any,
+    ) -> Any:
+        balancer = backend.load_balancers.get(load_balancer_arn)
+        if balancer is not None:
+            _check_protocol(balancer, protocol)
+            if port is not None:
+                check_port(balancer, port)
+            if len(balancer.listeners) >= MOST_LISTENERS:
+                raise refused(
+                    "TooManyListeners", "You've reached the limit on the number of listeners per load balancer"
+                )
+            check_tls(backend, protocol, [certificate] if certificate else [], ssl_policy)
+            if protocol in APPLICATION_PROTOCOLS and port is not None:
+                check_actions(backend, Where(balancer, protocol, int(port)), actions)
+        listener = original(
+            backend, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, *others, **named
+        )
+        if protocol == "HTTP":
+            listener.ssl_policy = None
+        return listener
+
+    return create_listener
+
+
+def _checking_modification(original: Callable[..., Any]) -> Callable[..., Any]:
+    def modify_listener(
+        backend: Any,
+        arn: str,
+        port: Any = None,
+        protocol: str | None = None,
+        ssl_policy: str | None = None,
+        certificates: list[dict[str, Any]] | None = None,
+        actions: list[dict[str, Any]] | None = None,
+    ) -> Any:
+        (listener,) = backend.describe_listeners(load_balancer_arn=None, listener_arns=[arn])
+        balancer = backend.load_balancers[listener.load_balancer_arn]
+        after = protocol or listener.protocol
+        _check_protocol(balancer, protocol)
+        if port is not None:
+            check_port(balancer, port, but=listener)
+        given = [certificate["CertificateArn"] for certificate in certificates or []]
+        check_tls(backend, after, given or listener.certificates, ssl_policy)
+        if actions and after in APPLICATION_PROTOCOLS:
+            check_actions(backend, Where(balancer, after, int(port or listener.port)), actions)
+        modified = original(backend, arn, port, protocol, ssl_policy, certificates or [], actions or [])
+        if after == "HTTP":
+            modified.ssl_policy, modified.certificate, modified.certificates = None, None, []
+        elif after == "HTTPS" and modified.ssl_policy is None:
+            modified.ssl_policy = DEFAULT_TLS_POLICY
+        return modified
+
+    return modify_listener
+
+
+def _keeping_client_certificates(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """moto drops MutualAuthentication; kept, it is described and listed as not acted on."""
+
+    def answer(response: Any) -> Any:
+        result = original(response)
+        wanted = response._get_params().get("MutualAuthentication")
+        if wanted is not None:
+            (listener,) = result.result["Listeners"]
+            listener.mutual_authentication = wanted
+        return result
+
+    return answer

@@ -1,0 +1,125 @@
+"""What the elbv2 API refuses of load balancers and moto accepts."""
+
+from collections.abc import Callable
+from typing import Any
+
+from blackstart.emulator.adapters.elbv2_attribute_rules import LOAD_BALANCER_ATTRIBUTES, check_attributes
+from blackstart.emulator.adapters.elbv2_refusals import check_name, invalid, refused
+from blackstart.emulator.adapters.moto_elbv2_attributes import on
+from blackstart.emulator.adapters.patches import Patches
+
+
+def install(patches: Patches) -> None:
+    from moto.elbv2.models import ELBv2Backend
+
+    patches.replace(ELBv2Backend, "create_load_balancer", _checking_creation)
+    patches.replace(ELBv2Backend, "delete_load_balancer", _checking_deletion)
+    patches.replace(ELBv2Backend, "set_subnets", _checking_subnets)
+    patches.replace(ELBv2Backend, "set_security_groups", _checking_security_groups)
+    patches.replace(ELBv2Backend, "modify_load_balancer_attributes", _checking_attributes)
+
+
+def check_zones(backend: Any, balancer_type: str | None, subnet_ids: list[str]) -> None:
+    """Raise elbv2's errors for too few zones, two subnets in one, or subnets of two networks."""
+    found = [backend.ec2_backend.get_subnet(subnet_id) for subnet_id in subnet_ids]
+    zones = [subnet.availability_zone for subnet in found]
+    if len(zones) != len(set(zones)):
+        raise refused(
+            "InvalidConfigurationRequest",
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        )
+    if len({subnet.vpc_id for subnet in found}) > 1:
+        raise refused("InvalidConfigurationRequest", "All subnets must belong to the same VPC")
+    if balancer_type in (None, "application") and len(zones) < 2:
+        raise invalid("At least two subnets in two different Availability Zones must be specified")
+
+
+def check_security_groups(backend: Any, vpc_id: str, group_ids: list[str]) -> None:
+    """Raise elbv2's errors for security groups that do not exist or belong to another network."""
+    for group_id in group_ids:
+        group = backend.ec2_backend.get_security_group_from_id(group_id)
+        if group is None:
+            raise refused("InvalidSecurityGroup", f"Security group '{group_id}' does not exist")
+        if group.vpc_id not in (None, vpc_id):
+            raise refused("InvalidConfigurationRequest", "One or more security groups are invalid")
+
+
+def _subnet_ids(subnet_ids: list[str] | None, mappings: list[dict[str, str]] | None) -> list[str]:
+    return [*(subnet_ids or []), *(mapping["SubnetId"] for mapping in mappings or [])]
+
+
+def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
+    def create_load_balancer(
+        backend: Any, name: str, security_groups: Any, subnet_ids: Any, subnet_mappings: Any = None, **wanted: Any
+    ) -> Any:
+        check_name("Load balancer", name)
+        if name.startswith("internal-"):
+            raise invalid(f"Load balancer name '{name}' cannot begin with 'internal-'")
+        if any(balancer.name == name for balancer in backend.load_balancers.values()):
+            raise refused("DuplicateLoadBalancerName", "A load balancer with the specified name already exists")
+        ids = _subnet_ids(subnet_ids, subnet_mappings)
+        if ids:
+            check_zones(backend, wanted.get("loadbalancer_type"), ids)
+            check_security_groups(backend, backend.ec2_backend.get_subnet(ids[0]).vpc_id, security_groups or [])
+        wanted["scheme"] = wanted.get("scheme") or "internet-facing"
+        return original(backend, name, security_groups, subnet_ids or [], subnet_mappings, **wanted)
+
+    return create_load_balancer
+
+
+def _checking_subnets(original: Callable[..., Any]) -> Callable[..., Any]:
+    def set_subnets(backend: Any, arn: str, subnets: list[str], subnet_mappings: list[dict[str, Any]]) -> Any:
+        balancer = backend.load_balancers.get(arn)
+        ids = _subnet_ids(subnets, subnet_mappings)
+        if balancer is not None and ids:
+            check_zones(backend, balancer.type, ids)
+        return original(backend, arn, subnets, subnet_mappings)
+
+    return set_subnets
+
+
+def _checking_security_groups(original: Callable[..., Any]) -> Callable[..., Any]:
+    def set_security_groups(backend: Any, arn: str, sec_groups: list[str]) -> Any:
+        balancer = backend.load_balancers.get(arn)
+        if balancer is not None:
+            check_security_groups(backend, balancer.vpc_id, sec_groups)
+        return original(backend, arn, sec_groups)
+
+    return set_security_groups
+
+
+def _checking_attributes(original: Callable[..., Any]) -> Callable[..., Any]:
+    def modify_load_balancer_attributes(backend: Any, arn: str, attrs: dict[str, Any]) -> Any:
+        balancer = backend.load_balancers.get(arn)
+        if balancer is not None:
+            check_attributes("Load balancer", LOAD_BALANCER_ATTRIBUTES, attrs)
+            _check_together(balancer, attrs)
+        return original(backend, arn, attrs)
+
+    return modify_load_balancer_attributes
+
+
+def _check_together(balancer: Any, attrs: dict[str, Any]) -> None:
+    after = {**balancer.attrs, **attrs}
+    for logs in ("access_logs", "connection_logs", "health_check_logs"):
+        if on(after, f"{logs}.s3.enabled") and not after.get(f"{logs}.s3.bucket"):
+            raise refused("InvalidConfigurationRequest", f"'{logs}.s3.bucket' must be specified when logs are enabled")
+    if balancer.type == "application" and str(attrs.get("load_balancing.cross_zone.enabled", "true")) != "true":
+        raise refused(
+            "InvalidConfigurationRequest",
+            "Load balancer attribute key 'load_balancing.cross_zone.enabled' cannot be changed on load balancers with "
+            "type 'application'",
+        )
+
+
+def _checking_deletion(original: Callable[..., Any]) -> Callable[..., Any]:
+    def delete_load_balancer(backend: Any, arn: str) -> Any:
+        balancer = backend.load_balancers.get(arn)
+        if balancer is not None and on(balancer.attrs, "deletion_protection.enabled"):
+            raise refused(
+                "OperationNotPermitted",
+                f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled",
+            )
+        return original(backend, arn)
+
+    return delete_load_balancer
