@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from blackstart.domain.unserved import Unserved, UnservedKind
-from blackstart.emulator.adapters import moto_backends
+from blackstart.emulator.adapters import moto_backends, moto_cloudformation
 from blackstart.emulator.adapters.moto_elbv2_ledger import unserved_load_balancing
 
 
 def unserved() -> tuple[Unserved, ...]:
     """Each declared thing without effect, by the line that says so."""
-    found = {thing.reason: thing for thing in (*_scaling(), *unserved_load_balancing(), *_network(), *_names())}
+    things = (*_scaling(), *unserved_load_balancing(), *_names(), *moto_cloudformation.unserved())
+    found = {thing.reason: thing for thing in things}
     return tuple(found[reason] for reason in sorted(found))
 
 
@@ -40,22 +41,6 @@ def _scaling() -> Iterator[Unserved]:
 
 def _of_group(name: str, reason: str) -> Unserved:
     return Unserved(kind=UnservedKind.SCALING_GROUP, resource=name, reason=reason)
-
-
-def _network() -> Iterator[Unserved]:
-    for backend in moto_backends.existing("ec2"):
-        if any(group.name != "default" for groups in backend.groups.values() for group in groups.values()):
-            yield Unserved(
-                kind=UnservedKind.NETWORK, resource="security groups", reason="security groups do not filter traffic"
-            )
-        for acl in backend.network_acls.values():
-            if str(acl.default).lower() != "true":
-                yield Unserved(
-                    kind=UnservedKind.NETWORK,
-                    resource=acl.id,
-                    of=tuple(sorted(association.subnet_id for association in acl.associations)),
-                    reason=f"network ACL {acl.id} does not filter traffic",
-                )
 
 
 def _names() -> Iterator[Unserved]:
