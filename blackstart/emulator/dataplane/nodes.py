@@ -47,7 +47,6 @@ class Node:
         self.now_s = clock.now_s
         self._fleet = fleet
         self._clock = clock
-        self._shifted_zone: str | None = None
         self._random = Random(f"{key.load_balancer_arn} {key.zone}")
         self._groups: dict[str, GroupRouting] = {}
         self._weights: dict[tuple[WeightedGroup, ...], Weights] = {}
@@ -59,7 +58,8 @@ class Node:
         self.idle_timeout_real_s = self._clock.real_s(balancer.idle_timeout_s)
         self.client_keep_alive_s = balancer.client_keep_alive_s
         self.http = balancer.http
-        self._shifted_zone = balancer.shifted_zone
+        sink = self._fleet.access_log_sink if balancer.access_log else None
+        self.access_log = partial(sink, self.key) if sink is not None else None
         arns = [group.arn for group in self._fleet.topology.groups_of(balancer)]
         self._groups = {arn: self._groups.get(arn) or self._new_group() for arn in arns}
         forwards = {action.groups for action in actions_of(balancer) if isinstance(action, Forward)}
@@ -99,7 +99,7 @@ class Node:
         if routing is None:  # an action of a listener that is about to be replaced
             routing = self._groups[arn] = self._new_group()
         group = self._fleet.topology.groups.get(arn)
-        pool = self._fleet.routing_pool(self.key, arn, self._shifted_zone)
+        pool = self._fleet.routing_pool(self.key, arn)
         if group is None or not pool.targets:
             return GroupPlan(arn, routing.nowhere(arn), {}, None)
         failing_open = pool.reason is RouteReason.FAIL_OPEN
@@ -139,12 +139,16 @@ def _stickiness(group: TargetGroupSnapshot, action: Forward) -> Stickiness | Non
 
 
 class Fleet:
-    """Everything the current snapshot describes, kept over snapshots: nodes, connections, opinions."""
+    """Everything the current snapshot describes, kept over snapshots: nodes, connections, opinions.
+
+    access_log_sink: takes what requests leave for the logs that are on.
+    """
 
     def __init__(self, opinions: Opinions, counting: Counting, clock: VirtualClock) -> None:
         self.topology = Topology(Snapshot(version=0))
         self.nodes: dict[NodeKey, Node] = {}
         self.connections: dict[TargetKey, TargetConnections] = {}
+        self.access_log_sink: Callable[[NodeKey, RequestRecord], None] | None = None
         self._opinions = opinions
         self._counting = counting
         self._clock = clock
@@ -164,13 +168,14 @@ class Fleet:
         if node in self.nodes:
             self.nodes[node].opinions_changed()
 
-    def routing_pool(self, node: NodeKey, group_arn: str, shifted_zone: str | None = None) -> RoutingPool:
+    def routing_pool(self, node: NodeKey, group_arn: str) -> RoutingPool:
         """Where a node's requests for one group go at the moment."""
         group = self.topology.groups.get(group_arn)
         if group is None:
             return RoutingPool(targets=(), reason=RouteReason.NO_TARGET)
+        balancer, _ = self.topology.nodes[node]
         targets = [one for _, one in self.routable(node, group)]
-        return routing_pool(targets, node.zone, group.cross_zone, group.routing_failover, shifted_zone)
+        return routing_pool(targets, node.zone, group.cross_zone, group.routing_failover, balancer.shifted_zone)
 
     def routable(self, node: NodeKey, group: TargetGroupSnapshot) -> list[tuple[TargetSnapshot, RoutableTarget]]:
         """A group's registrations in the load balancer's zones, and how a node sees them."""

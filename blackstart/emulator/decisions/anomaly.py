@@ -45,7 +45,7 @@ def anomalous_targets(recent: Mapping[Key, Tally], known: Set[Key], rules: Anoma
 def next_weights(weights: Mapping[Key, float], anomalous: Set[Key], rules: AnomalyRules) -> dict[Key, float]:
     """The weights after one more period: the least for anomalous targets, a step more for those that recover."""
     return {
-        key: rules.least_weight_ratio if key in anomalous else min(1.0, weight + rules.recovery_step_ratio)
+        key: rules.least_weight_ratio if key in anomalous else min(1.0, round(weight + rules.recovery_step_ratio, 9))
         for key, weight in weights.items()
     }
 
