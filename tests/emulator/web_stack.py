@@ -18,7 +18,10 @@ class WebStack:
             ]
             for index, zone in enumerate(ZONES)
         ]
-        balancer = self.elb.create_load_balancer(Name="web", Subnets=self.subnets)["LoadBalancers"][0]
+        self.balancer_group, self.instances_group = self._security_groups(vpc)
+        balancer = self.elb.create_load_balancer(
+            Name="web", Subnets=self.subnets, SecurityGroups=[self.balancer_group]
+        )["LoadBalancers"][0]
         self.balancer = balancer["LoadBalancerArn"]
         self.target_group = self.elb.create_target_group(
             Name="web",
@@ -47,6 +50,7 @@ class WebStack:
             LaunchTemplateData={
                 "ImageId": image,
                 "InstanceType": "t3.micro",
+                "SecurityGroupIds": [self.instances_group],
                 "MetadataOptions": {"HttpTokens": "required"},
             },
         )["LaunchTemplate"]["LaunchTemplateId"]
@@ -62,6 +66,17 @@ class WebStack:
             HealthCheckGracePeriod=60,
             Tags=[{"Key": "blackstart:name", "Value": "web", "PropagateAtLaunch": True}],
         )
+
+    def _security_groups(self, vpc: str) -> tuple[str, str]:
+        """The load balancer's, which lets in everyone, and the instances', which let in the load balancer."""
+        made = [
+            self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+            for name in ("web-load-balancer", "web-instances")
+        ]
+        tcp = {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535}
+        for group, peer in zip(made, ({"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}, _members_of(made[0])), strict=True):
+            self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[{**tcp, **peer}])
+        return made[0], made[1]
 
     def health(self) -> dict[str, str]:
         """Target state by instance id."""
@@ -82,3 +97,7 @@ class WebStack:
             "Activities"
         ]
         return activities
+
+
+def _members_of(group: str) -> dict[str, Any]:
+    return {"UserIdGroupPairs": [{"GroupId": group}]}

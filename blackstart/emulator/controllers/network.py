@@ -55,9 +55,17 @@ class NetworkView:
             self._before, self._passages = {**self._before, **self._passages}, {}
             self._before = {way: was for way, was in self._before.items() if self._knows(way)}
 
-    def target_reach(self, load_balancer_arn: str, node_zone: str, target_id: str, port: int) -> Reach:
-        """What a new connection of a node to a port of a target meets in the network; the host is not looked at."""
-        return self._passage(_Way(load_balancer_arn, node_zone, target_id, port)).reach
+    def tick(self, now_s: float) -> None:
+        """A controller's turn: before the load balancers'."""
+        del now_s
+        self.refresh()
+
+    def target_reach(self, load_balancer_arn: str, node_zone: str, target: str, port: int) -> Reach:
+        """What a new connection of a node to a port of a target meets in the network; the host is not looked at.
+
+        target: an instance id or a private address.
+        """
+        return self._passage(_Way(load_balancer_arn, node_zone, target, port)).reach
 
     def listener_reach(self, load_balancer_arn: str, zone: str, port: int) -> Reach:
         """What a client's new connection to a node's listener meets."""
