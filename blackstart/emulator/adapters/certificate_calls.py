@@ -49,10 +49,19 @@ def check_usable(arn: str) -> None:
 
 
 def _checking_new(original: Callable[..., Any]) -> Callable[..., Any]:
-    def create_listener(backend: Any, **wanted: Any) -> Any:
-        if wanted.get("certificate"):
-            check_usable(wanted["certificate"])
-        return original(backend, **wanted)
+    def create_listener(
+        backend: Any,
+        load_balancer_arn: str,
+        protocol: str,
+        port: Any,
+        ssl_policy: str | None,
+        certificate: str | None,
+        *others: Any,
+        **named: Any,
+    ) -> Any:
+        if certificate:
+            check_usable(certificate)
+        return original(backend, load_balancer_arn, protocol, port, ssl_policy, certificate, *others, **named)
 
     return create_listener
 
