@@ -42,3 +42,8 @@ def check_name(kind: str, name: str) -> None:
 
 def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
+
+
+def by_name(names: Iterable[str], given: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """A call's arguments by name; moto's CloudFormation gives the first ones by position."""
+    return {**dict(zip(names, given, strict=False)), **named}

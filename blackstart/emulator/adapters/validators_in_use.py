@@ -1,7 +1,6 @@
-"""What AWS refuses to delete while something uses it, and moto deletes.
+"""What EC2 refuses to delete while something uses it, and moto deletes. Certificates: see `certificate_calls`.
 
-Source: EC2 user guide (DependencyViolation), ACM API reference DeleteCertificate, IAM API reference
-DeleteServerCertificate. Instances count until they are terminated.
+Source: EC2 API reference, error code DependencyViolation. Instances count until they are terminated.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,14 +11,10 @@ from blackstart.emulator.adapters.patches import Patches
 
 
 def install(patches: Patches) -> None:
-    from moto.acm.models import AWSCertificateManagerBackend
     from moto.ec2.models import EC2Backend
-    from moto.iam.models import IAMBackend
 
     patches.replace(EC2Backend, "delete_security_group", _keeping_security_groups)
     patches.replace(EC2Backend, "delete_subnet", _keeping_subnets)
-    patches.replace(AWSCertificateManagerBackend, "delete_certificate", _keeping_certificates)
-    patches.replace(IAMBackend, "delete_server_certificate", _keeping_server_certificates)
 
 
 def _balancers() -> Iterator[Any]:
@@ -30,12 +25,6 @@ def _balancers() -> Iterator[Any]:
 def _living(backend: Any) -> Iterator[Any]:
     for reservation in backend.reservations.values():
         yield from (instance for instance in reservation.instances if instance.state != "terminated")
-
-
-def _users_of_certificate(arn: str) -> list[str]:
-    """The listeners that show a certificate."""
-    listeners = (listener for balancer in _balancers() for listener in balancer.listeners.values())
-    return [listener.arn for listener in listeners if arn in (listener.certificate, *listener.certificates)]
 
 
 def _keeping_security_groups(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,31 +54,3 @@ def _keeping_subnets(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(backend, subnet_id)
 
     return delete_subnet
-
-
-def _keeping_certificates(original: Callable[..., Any]) -> Callable[..., Any]:
-    def delete_certificate(backend: Any, arn: str) -> Any:
-        from moto.core.exceptions import JsonRESTError
-
-        if _users_of_certificate(arn):
-            raise JsonRESTError(
-                "ResourceInUseException", f"Certificate {arn} in account {backend.account_id} is in use."
-            )
-        return original(backend, arn)
-
-    return delete_certificate
-
-
-def _keeping_server_certificates(original: Callable[..., Any]) -> Callable[..., Any]:
-    def delete_server_certificate(backend: Any, name: str) -> Any:
-        from moto.iam.exceptions import IAMConflictException
-
-        for certificate in backend.certificates.values():
-            users = _users_of_certificate(certificate.arn) if certificate.cert_name == name else []
-            if users:
-                raise IAMConflictException(
-                    "DeleteConflict", f"Certificate: {certificate.arn} is currently in use by {users[0]}"
-                )
-        return original(backend, name)
-
-    return delete_server_certificate

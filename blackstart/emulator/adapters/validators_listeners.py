@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from blackstart.emulator.adapters.elbv2_action_rules import Where, check_actions
-from blackstart.emulator.adapters.elbv2_refusals import check_range, invalid, refused
+from blackstart.emulator.adapters.elbv2_refusals import by_name, check_range, invalid, refused
 from blackstart.emulator.adapters.patches import Patches
 
 MOST_LISTENERS = 50
 DEFAULT_TLS_POLICY = "ELBSecurityPolicy-2016-08"
 APPLICATION_PROTOCOLS = ("HTTP", "HTTPS")
+ARGUMENTS = ("load_balancer_arn", "protocol", "port", "ssl_policy", "certificate", "actions", "alpn_policy", "tags")
 
 
 def install(patches: Patches) -> None:
@@ -31,17 +32,14 @@ def check_port(balancer: Any, port: Any, but: Any = None) -> None:
         )
 
 
-def check_tls(backend: Any, protocol: str | None, certificates: list[str], policy: str | None) -> None:
-    """An HTTPS listener has one certificate, which exists, and a policy that exists."""
+def check_tls(protocol: str | None, certificates: list[str], policy: str | None) -> None:
+    """An HTTPS listener has a certificate, and a policy that exists. Which certificates: see `certificate_calls`."""
     from moto.elbv2.ssl_policies import SSL_POLICIES
 
     if protocol != "HTTPS":
         return
     if not certificates:
         raise invalid("A certificate must be specified for HTTPS listeners")
-    for arn in certificates:
-        if not backend._certificate_exists(certificate_arn=arn):
-            raise refused("CertificateNotFound", f"Certificate '{arn}' not found")
     if policy is not None and policy not in SSL_POLICIES:
         raise refused("SSLPolicyNotFound", f"SSL policy '{policy}' not found")
 
@@ -52,18 +50,10 @@ def _check_protocol(balancer: Any, protocol: str | None) -> None:
 
 
 def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
-    def create_listener(
-        backend: Any,
-        load_balancer_arn: str,
-        protocol: str,
-        port: Any,
-        ssl_policy: str | None,
-        certificate: str | None,
-        actions: list[dict[str, Any]],
-        *others: Any,
-        **named: Any,
-    ) -> Any:
-        balancer = backend.load_balancers.get(load_balancer_arn)
+    def create_listener(backend: Any, *given: Any, **named: Any) -> Any:
+        wanted = by_name(ARGUMENTS, given, named)
+        balancer = backend.load_balancers.get(wanted["load_balancer_arn"])
+        protocol, port, certificate = wanted["protocol"], wanted["port"], wanted["certificate"]
         if balancer is not None:
             _check_protocol(balancer, protocol)
             if port is not None:
@@ -72,12 +62,10 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
                 raise refused(
                     "TooManyListeners", "You've reached the limit on the number of listeners per load balancer"
                 )
-            check_tls(backend, protocol, [certificate] if certificate else [], ssl_policy)
+            check_tls(protocol, [certificate] if certificate else [], wanted["ssl_policy"])
             if protocol in APPLICATION_PROTOCOLS and port is not None:
-                check_actions(backend, Where(balancer, protocol, int(port)), actions)
-        listener = original(
-            backend, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, *others, **named
-        )
+                check_actions(backend, Where(balancer, protocol, int(port)), wanted["actions"])
+        listener = original(backend, **wanted)
         if protocol == "HTTP":
             listener.ssl_policy = None
         return listener
@@ -102,7 +90,7 @@ def _checking_modification(original: Callable[..., Any]) -> Callable[..., Any]:
         if port is not None:
             check_port(balancer, port, but=listener)
         given = [certificate["CertificateArn"] for certificate in certificates or []]
-        check_tls(backend, after, given or listener.certificates, ssl_policy)
+        check_tls(after, given or listener.certificates, ssl_policy)
         if actions and after in APPLICATION_PROTOCOLS:
             check_actions(backend, Where(balancer, after, int(port or listener.port)), actions)
         modified = original(backend, arn, port, protocol, ssl_policy, certificates or [], actions or [])

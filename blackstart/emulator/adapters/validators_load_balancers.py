@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from blackstart.emulator.adapters.elbv2_attribute_rules import LOAD_BALANCER_ATTRIBUTES, check_attributes
-from blackstart.emulator.adapters.elbv2_refusals import check_name, invalid, refused
+from blackstart.emulator.adapters.elbv2_refusals import by_name, check_name, invalid, refused
 from blackstart.emulator.adapters.moto_elbv2_attributes import on
 from blackstart.emulator.adapters.patches import Patches
+
+ARGUMENTS = ("name", "security_groups", "subnet_ids", "subnet_mappings", "scheme", "loadbalancer_type")
 
 
 def install(patches: Patches) -> None:
@@ -49,20 +51,20 @@ def _subnet_ids(subnet_ids: list[str] | None, mappings: list[dict[str, str]] | N
 
 
 def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
-    def create_load_balancer(
-        backend: Any, name: str, security_groups: Any, subnet_ids: Any, subnet_mappings: Any = None, **wanted: Any
-    ) -> Any:
+    def create_load_balancer(backend: Any, *given: Any, **named: Any) -> Any:
+        wanted = by_name(ARGUMENTS, given, named)
+        name = wanted["name"]
         check_name("Load balancer", name)
         if name.startswith("internal-"):
             raise invalid(f"Load balancer name '{name}' cannot begin with 'internal-'")
         if any(balancer.name == name for balancer in backend.load_balancers.values()):
             raise refused("DuplicateLoadBalancerName", "A load balancer with the specified name already exists")
-        ids = _subnet_ids(subnet_ids, subnet_mappings)
+        ids = _subnet_ids(wanted.get("subnet_ids"), wanted.get("subnet_mappings"))
         if ids:
             check_zones(backend, wanted.get("loadbalancer_type"), ids)
-            check_security_groups(backend, backend.ec2_backend.get_subnet(ids[0]).vpc_id, security_groups or [])
-        wanted["scheme"] = wanted.get("scheme") or "internet-facing"
-        return original(backend, name, security_groups, subnet_ids or [], subnet_mappings, **wanted)
+            vpc_id = backend.ec2_backend.get_subnet(ids[0]).vpc_id
+            check_security_groups(backend, vpc_id, wanted.get("security_groups") or [])
+        return original(backend, **{**wanted, "scheme": wanted.get("scheme") or "internet-facing"})
 
     return create_load_balancer
 
