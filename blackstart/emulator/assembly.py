@@ -1,7 +1,7 @@
 """The controllers, made for each other and joined to moto. Knows no processes and no threads, so tests can use it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,6 +9,7 @@ from blackstart.emulator.adapters.authority import Authority
 from blackstart.emulator.adapters.certificates import Certificates
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.control_plane import Controller, Effect, Report
+from blackstart.emulator.controllers.access_logs import AccessLogController
 from blackstart.emulator.controllers.alarms import AlarmsController
 from blackstart.emulator.controllers.auto_scaling import AutoScalingController
 from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController, ServiceSettings
@@ -17,14 +18,17 @@ from blackstart.emulator.controllers.load_balancing import LoadBalancingControll
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.controllers.metrics import MetricsController
+from blackstart.emulator.controllers.network import NetworkView
 from blackstart.emulator.controllers.run_command import RunCommandController
 from blackstart.emulator.controllers.service_host import ServiceHost
 from blackstart.emulator.controllers.target_book import TargetBook
+from blackstart.emulator.controllers.zonal_shifts import ZonalShiftsController
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import Counters, HealthChanged, Hello, Lag, Upward
+from blackstart.emulator.protocol import AccessLogged, Counters, HealthChanged, Hello, Lag, Upward
 from blackstart.emulator.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from blackstart.emulator.adapters.middleware import OwnService
     from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
 
@@ -51,16 +55,22 @@ class Frame:
 
 @dataclass(frozen=True)
 class Controllers:
-    """All controllers of one emulator. undo: gives moto its own behaviour back."""
+    """All controllers of one emulator. own_services: services that moto lacks, by the signing name of their requests.
+    undo: gives moto its own behaviour back.
+    """
 
     registry: HealthRegistry
     ec2: Ec2LifecycleController
     scaling: AutoScalingController
+    network: NetworkView
     balancing: LoadBalancingController
+    shifts: ZonalShiftsController
     commands: RunCommandController
     metrics: MetricsController
     alarms: AlarmsController
     measurement: MeasurementController
+    access_logs: AccessLogController
+    own_services: "Mapping[str, OwnService]"
     undo: Callable[[], None]
 
     def in_order(self) -> tuple[Controller, ...]:
@@ -68,11 +78,13 @@ class Controllers:
         return (
             self.ec2,
             self.scaling,
+            self.network,
             self.balancing,
             self.commands,
             self.metrics,
             self.alarms,
             self.measurement,
+            self.access_logs,
         )
 
     def apply(self, message: Upward) -> None:
@@ -88,6 +100,8 @@ class Controllers:
             self.metrics.on_counters(message)
         elif isinstance(message, Lag):
             self.measurement.on_lag(message)
+        elif isinstance(message, AccessLogged):
+            self.access_logs.on_lines(message)
 
 
 def assemble(
@@ -104,26 +118,34 @@ def assemble(
     signs the certificates that are requested, by default one of its own.
     """
     from blackstart.emulator.adapters import (
+        arc_zonal_shift,
+        certificate_calls,
         moto_auto_scaling_calls,
+        moto_cloudformation,
         moto_cloudwatch,
         moto_elbv2_targets,
         moto_ssm,
         validators,
     )
+    from blackstart.emulator.adapters.access_log_store import AccessLogStore
     from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
     from blackstart.emulator.adapters.moto_ledger import unserved
+    from blackstart.emulator.adapters.moto_network import MotoNetwork
 
     certificates = Certificates(authority or Authority())
-    instances, groups = MotoInstances(), MotoGroups()
+    instances, groups, declared_network = MotoInstances(), MotoGroups(), MotoNetwork()
     balancers = MotoLoadBalancers(parameters, certificates.certificates_of)
     registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
 
     def publish_and_count(snapshot: Snapshot) -> None:
         publish(snapshot)
         metrics.on_snapshot(snapshot)
+
+    def failing_open(load_balancer_arn: str) -> bool:
+        return balancing.failing_open(load_balancer_arn)
 
     ec2 = Ec2LifecycleController(
         instances,
@@ -134,6 +156,14 @@ def assemble(
         address_of=addresses.instance,
         port_of=lambda instance_id: service_port(groups, balancers, book, instance_id),
     )
+    network = NetworkView(declared_network)
+    shifts = ZonalShiftsController(
+        arc_zonal_shift.MotoManagedResources(),
+        now_s=frame.now_s,
+        failing_open=failing_open,
+        snapshot=lambda: balancing.snapshot,
+        new_id=new_id,
+    )
     balancing = LoadBalancingController(
         balancers,
         book,
@@ -143,16 +173,23 @@ def assemble(
         node_address=addresses.node,
         publish=publish_and_count,
         deregisters_itself=lambda instance_id: groups.group_of(instance_id) is not None,
+        network=network,
+        shifted_zone=shifts.shifted_zone,
     )
     scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
     metrics = MetricsController(store, registry, frame.speed, balancing.census, parameters.metric_delay_s)
     commands = RunCommandController(ec2, frame.post, instances.units)
+    logs = AccessLogStore()
     alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
+    moto_cloudformation.install(patches)
     instances.install(patches, ec2, frame.now_s)
+    declared_network.install(patches)
     balancers.install(patches, frame.now_s)
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
     moto_auto_scaling_calls.install(patches, groups, scaling, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
+    logs.install(patches)
+    certificate_calls.install(patches)
     validators.install(patches)
     undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
 
@@ -164,7 +201,10 @@ def assemble(
         registry=registry,
         ec2=ec2,
         scaling=scaling,
+        network=network,
         balancing=balancing,
+        shifts=shifts,
+        own_services={arc_zonal_shift.SIGNING_NAME: arc_zonal_shift.ArcZonalShift(shifts, frame.now_s)},
         commands=commands,
         metrics=metrics,
         alarms=alarms,
@@ -174,6 +214,7 @@ def assemble(
             boot_max_real_s=lambda: ec2.boot_max_real_s,
             own_failures=frame.own_failures,
         ),
+        access_logs=AccessLogController(logs, frame.speed, frame.queue, frame.post),
         undo=undo,
     )
 

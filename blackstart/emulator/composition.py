@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blackstart.domain.clock import Anchor
-from blackstart.domain.emulator_status import PAGE_PATH, DnsAddress, EmulatorStatus, ProcessStatus
+from blackstart.domain.emulator_status import CA_PATH, PAGE_PATH, DnsAddress, EmulatorStatus, ProcessStatus
 from blackstart.emulator.adapters import moto_backends, moto_time
 from blackstart.emulator.adapters.authority import Authority
 from blackstart.emulator.adapters.dataplane_link import KEY as DATAPLANE
@@ -110,11 +110,14 @@ class Emulator:
             self.plane.anchor.speed,
             moto_server.queue_wait_s,
             pages=self._pages(),
-            own_services={},
+            own_services=self._controllers.own_services,
         )
 
     def _pages(self) -> dict[str, Page]:
-        return {PAGE_PATH: Page("text/html; charset=utf-8", lambda: status_page(self.status()))}
+        return {
+            PAGE_PATH: Page("text/html; charset=utf-8", lambda: status_page(self.status())),
+            CA_PATH: Page("application/x-pem-file", lambda: self._authority.bundle_pem),
+        }
 
     def _serve(self, *call: Any) -> Any:
         return self._middleware(*call)

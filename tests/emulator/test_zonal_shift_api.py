@@ -80,9 +80,9 @@ class Shifts:
     def __init__(self, rig: Any) -> None:
         self.rig = rig
         self.mutated = threading.Event()
-        self.stack = web_stack.WebStack(rig.client, desired=6)
+        self.stack = web_stack.WebStack(rig.client, desired=3)
         self.arc = zonal_shift_client()
-        rig.run(60)
+        rig.run(40, step_s=5)
 
     def enable(self, value: str = "true") -> None:
         attribute = {"Key": "zonal_shift.config.enabled", "Value": value}
