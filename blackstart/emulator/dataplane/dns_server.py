@@ -1,17 +1,20 @@
 """A DNS server for load-balancer names, over UDP and TCP.
 
-Source: RFC 1035; ELB user guide, "How Elastic Load Balancing works" (A records of all nodes, TTL 60).
+Source: RFC 1035, RFC 6891 (EDNS); ELB user guide, "How Elastic Load Balancing works" (A records of all nodes, TTL 60).
 """
 
 import asyncio
 import os
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
-from dnslib import OPCODE, QTYPE, RCODE, RR, A, DNSError, DNSRecord
+from dnslib import CLASS, EDNS0, OPCODE, QTYPE, RCODE, RR, A, DNSError, DNSRecord
 
 from blackstart.domain.errors import EmulatorError
 from blackstart.emulator.decisions.dns_answer import RECORD_TTL_S, DnsNode, rotated_addresses
+
+_EDNS_PAYLOAD_BYTES = 1232
+_BAD_VERSION = 1  # BADVERS is 16: the upper bits of the code stand in the OPT record
 
 NodesOf = Callable[[str], tuple[DnsNode, ...] | None]
 
@@ -31,21 +34,37 @@ class Resolver:
             return None
         if query.header.qr or not query.questions:
             return None
-        reply = query.reply()
-        reply.header.ra = 0
+        reply = query.reply(ra=0)
+        version = _edns_version(query)
+        if version is not None:
+            reply.add_ar(EDNS0(udp_len=_EDNS_PAYLOAD_BYTES, ext_rcode=_BAD_VERSION if version else 0))
+        if not version:
+            reply.header.rcode = self._fill(query, reply)
+        return bytes(reply.pack())
+
+    def _fill(self, query: Any, reply: Any) -> int:
+        """Put the records into a reply; returns its code. A name that exists has no records but A."""
         if query.header.opcode != OPCODE.QUERY:
-            reply.header.rcode = RCODE.NOTIMP
-            return bytes(reply.pack())
+            return int(RCODE.NOTIMP)
+        if len(query.questions) > 1:
+            return int(RCODE.FORMERR)
+        if query.q.qclass != CLASS.IN:
+            return int(RCODE.REFUSED)
         name = str(query.q.qname).rstrip(".").lower()
         nodes = self._nodes_of(name)
         if nodes is None:
-            reply.header.rcode = RCODE.NXDOMAIN
-        elif query.q.qtype in (QTYPE.A, QTYPE.ANY):
+            return int(RCODE.NXDOMAIN)
+        if query.q.qtype in (QTYPE.A, QTYPE.ANY):
             turn = self._turns.get(name, 0)
             self._turns[name] = turn + 1
             for address in rotated_addresses(nodes, turn):
                 reply.add_answer(RR(query.q.qname, QTYPE.A, rdata=A(address), ttl=RECORD_TTL_S))
-        return bytes(reply.pack())
+        return int(RCODE.NOERROR)
+
+
+def _edns_version(query: Any) -> int | None:
+    """None for a query without EDNS."""
+    return next((record.edns_ver for record in query.ar if record.rtype == QTYPE.OPT), None)
 
 
 class DnsServer:

@@ -67,7 +67,7 @@ class Forwarding:
 
     def route(self, head: RequestHead) -> Routed:
         """A client that is stuck to a group or target stays there; every answer renews its cookies."""
-        now_s = self._now_s()
+        now_s = float(int(self._now_s()))  # whole seconds, so that clients of one second share a cookie
         arn = self._stuck_group(head, now_s) or self._weights.next()
         if arn is None:
             return Routed("", None)

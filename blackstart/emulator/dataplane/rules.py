@@ -26,7 +26,7 @@ class ListenerRules:
         """The action of the first rule that the request meets, or the default one."""
         if not self._rules:
             return self._default
-        request = Request(
+        request = Request.sent(
             method=head.method.decode("latin-1"),
             host=head.value(b"host").decode("latin-1"),
             target=head.url.decode("latin-1"),

@@ -21,16 +21,25 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 class Request(NamedTuple):
-    """What conditions look at, as the client sent it. host: the Host header. target: path and query.
+    """What conditions look at. host: without port. path: normalized. headers: in their order, as sent.
 
-    source_ip: of the connection, never from a header. headers: in their order.
+    source_ip: of the connection, never from a header.
     """
 
     method: str
     host: str
-    target: str
+    path: str
+    query: str
     headers: Sequence[tuple[bytes, bytes]]
     source_ip: str
+
+    @classmethod
+    def sent(
+        cls, method: str, host: str, target: str, headers: Sequence[tuple[bytes, bytes]], source_ip: str
+    ) -> "Request":
+        """From the parts as the client sent them. host: the Host header. target: of the request line."""
+        path, _, query = target.partition("#")[0].partition("?")
+        return cls(method, host_without_port(host), normalized_path(path), query, headers, source_ip)
 
 
 Matches = Callable[[Request], bool]
@@ -61,12 +70,11 @@ def first_match(rules: Sequence[CompiledRule], request: Request) -> CompiledRule
     return next((rule for rule in rules if rule.matches(request)), None)
 
 
-def normalized_path(target: str) -> str:
-    """The path that patterns are compared with: no query, unreserved characters decoded, dot segments removed.
+def normalized_path(path: str) -> str:
+    """The path that patterns are compared with: unreserved characters decoded, dot segments removed.
 
-    target: as in the request line; an absolute URL counts from its path on.
+    path: of the request line, without a query; an absolute URL counts from its path on.
     """
-    path = target.partition("?")[0].partition("#")[0]
     if not path.startswith("/") and "://" in path:
         path = "/" + path.partition("://")[2].partition("/")[2]
     if "%" in path:
@@ -82,13 +90,13 @@ def host_without_port(host: str) -> str:
 
 def _host(condition: Condition) -> Matches:
     found = _text_matcher(condition, re.IGNORECASE)
-    return lambda request: found(host_without_port(request.host))
+    return lambda request: found(request.host)
 
 
 def _path(condition: Condition) -> Matches:
     plain = condition.model_copy(update={"values": tuple(one.replace("&amp;", "&") for one in condition.values)})
     found = _text_matcher(plain, re.NOFLAG)
-    return lambda request: found(normalized_path(request.target))
+    return lambda request: found(request.path)
 
 
 def _header(condition: Condition) -> Matches:
@@ -106,7 +114,7 @@ def _query(condition: Condition) -> Matches:
     wanted = tuple(_compiled_pair(pair) for pair in condition.pairs)
     return lambda request: any(
         (key is None or _either(key, name)) and _either(value, text)
-        for name, text in _query_pairs(request.target)
+        for name, text in _query_pairs(request.query)
         for key, value in wanted
     )
 
@@ -131,23 +139,25 @@ _CONDITIONS: dict[ConditionField, Callable[[Condition], Matches]] = {
 
 def _text_matcher(condition: Condition, flags: re.RegexFlag) -> Callable[[str], bool]:
     """Whether any of a condition's patterns or regular expressions fits; an invalid expression fits nothing."""
-    whole = tuple(_wildcard(value, flags) for value in condition.values)
-    anywhere = tuple(found for text in condition.regexes if (found := _expression(text, flags)) is not None)
-    return lambda text: any(one.fullmatch(text) for one in whole) or any(one.search(text) for one in anywhere)
+    patterns = "|".join(f"(?:{_wildcard(value)})" for value in condition.values) or "(?!)"
+    whole = re.compile(patterns, flags | re.DOTALL).fullmatch
+    anywhere = tuple(found.search for text in condition.regexes if (found := _expression(text, flags)) is not None)
+    if not anywhere:
+        return lambda text: whole(text) is not None
+    return lambda text: whole(text) is not None or any(search(text) for search in anywhere)
 
 
-def _wildcard(pattern: str, flags: re.RegexFlag) -> re.Pattern[str]:
-    r"""`*` any characters, `?` exactly one, `\*` and `\?` themselves.
+def _wildcard(pattern: str) -> str:
+    r"""An expression for `*` any characters, `?` exactly one, `\*` and `\?` themselves.
 
     Each part after a `*` is sought once and never given up again, so that a hostile request cannot make the
     comparison slow.
     """
-    parts = [_literal(part) for part in re.split(r"(?<!\\)\*+", pattern)]
-    first, *others = parts
+    first, *others = [_literal(part) for part in re.split(r"(?<!\\)\*+", pattern)]
     if not others:
-        return re.compile(first, flags | re.DOTALL)
+        return first
     *middle, last = others
-    return re.compile(first + "".join(f"(?>.*?{part})" for part in middle if part) + ".*" + last, flags | re.DOTALL)
+    return first + "".join(f"(?>.*?{part})" for part in middle if part) + ".*" + last
 
 
 def _literal(part: str) -> str:
@@ -165,12 +175,12 @@ def _expression(text: str, flags: re.RegexFlag) -> re.Pattern[str] | None:
 
 
 def _compiled_pair(pair: QueryPair) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
-    key = None if pair.key is None else _wildcard(pair.key, re.IGNORECASE)
-    return key, _wildcard(pair.value, re.IGNORECASE)
+    flags = re.IGNORECASE | re.DOTALL
+    key = None if pair.key is None else re.compile(_wildcard(pair.key), flags)
+    return key, re.compile(_wildcard(pair.value), flags)
 
 
-def _query_pairs(target: str) -> list[tuple[str, str]]:
-    query = target.partition("?")[2].partition("#")[0]
+def _query_pairs(query: str) -> list[tuple[str, str]]:
     return [(name, value) for part in query.split("&") if part for name, _, value in (part.partition("="),)]
 
 

@@ -10,6 +10,7 @@ group stickiness). Differs from AWS: the content is only encoded, with a checksu
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -33,10 +34,16 @@ class Stuck(NamedTuple):
 
 def encoded(stuck: Sequence[Stuck]) -> bytes:
     """A cookie's value; the last ones when they are too many."""
-    text = json.dumps(stuck[-_MOST_STUCK:], separators=(",", ":")).encode()
+    return _encoded(tuple(stuck[-_MOST_STUCK:]))
+
+
+@lru_cache(maxsize=1024)
+def _encoded(stuck: tuple[Stuck, ...]) -> bytes:
+    text = json.dumps(stuck, separators=(",", ":")).encode()
     return b64encode(_checksum(text) + text)
 
 
+@lru_cache(maxsize=1024)
 def decoded(value: bytes) -> tuple[Stuck, ...]:
     """What a cookie holds; nothing when it is not one of ours, damaged, or URL-encoded."""
     try:
