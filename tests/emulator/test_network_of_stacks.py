@@ -1,0 +1,134 @@
+"""The stacks that the project ships and tests with: everything in them reaches what it should, as it would on AWS."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from blackstart.emulator.snapshot import Reach, Snapshot
+
+HERE = Path(__file__).parent
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"network_tests_{name}", HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+web_stack, rig_module = load("web_stack"), load("rig")
+
+
+@pytest.fixture
+def rig() -> Iterator[Any]:
+    made = rig_module.Rig()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stack(rig: Any) -> Any:
+    made = web_stack.WebStack(rig.client)
+    rig.run(40, step_s=5)
+    return made
+
+
+def newest(rig: Any) -> Snapshot:
+    rig.tick()
+    snapshot: Snapshot = rig.snapshots[-1]
+    return snapshot
+
+
+def test_a_stack_as_aws_recommends_is_not_cut_off_anywhere(rig: Any, stack: Any) -> None:
+    snapshot = newest(rig)
+    assert [node.listeners_cut for node in snapshot.load_balancers[0].nodes] == [{}, {}, {}]
+    assert {str((target.reach_from, target.check_reach_from)) for target in snapshot.target_groups[0].targets} == {
+        "({}, {})"
+    }
+    assert rig.controllers.network.explanations() == ()
+
+
+def test_a_cut_of_the_load_balancers_group_reaches_the_data_plane_and_is_explained(rig: Any, stack: Any) -> None:
+    permissions = stack.ec2.describe_security_groups(GroupIds=[stack.balancer_group])["SecurityGroups"][0][
+        "IpPermissions"
+    ]
+    stack.ec2.revoke_security_group_ingress(GroupId=stack.balancer_group, IpPermissions=permissions)
+    nodes = newest(rig).load_balancers[0].nodes
+    assert [node.listeners_cut for node in nodes] == [{80: Reach.SILENT}] * 3  # open to all, so never tracked
+    assert "port 80 is closed to clients" in rig.controllers.network.explanations()[0]
+    stack.ec2.authorize_security_group_ingress(GroupId=stack.balancer_group, IpPermissions=permissions)
+    assert [node.listeners_cut for node in newest(rig).load_balancers[0].nodes] == [{}, {}, {}]
+
+
+def test_a_cut_of_the_instances_group_is_told_by_node_zone_for_traffic_and_checks(rig: Any, stack: Any) -> None:
+    stack.elb.modify_target_group(TargetGroupArn=stack.target_group, HealthCheckPort="9000")
+    permissions = stack.ec2.describe_security_groups(GroupIds=[stack.instances_group])["SecurityGroups"][0][
+        "IpPermissions"
+    ]
+    newest(rig)
+    stack.ec2.revoke_security_group_ingress(GroupId=stack.instances_group, IpPermissions=permissions)
+    (narrow,) = permissions
+    traffic_only = {**narrow, "FromPort": 8080, "ToPort": 8080}
+    stack.ec2.authorize_security_group_ingress(GroupId=stack.instances_group, IpPermissions=[traffic_only])
+    for target in newest(rig).target_groups[0].targets:
+        assert target.reach_from == {}
+        assert target.check_reach_from == dict.fromkeys(web_stack.ZONES, Reach.TRACKED)
+
+
+def test_an_acl_of_one_zone_cuts_that_zones_node_off_from_the_others_and_its_clients(rig: Any, stack: Any) -> None:
+    vpc = stack.ec2.describe_subnets(SubnetIds=stack.subnets[:1])["Subnets"][0]["VpcId"]
+    closed = stack.ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    (acl,) = stack.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [stack.subnets[0]]}])[
+        "NetworkAcls"
+    ]
+    held = next(one for one in acl["Associations"] if one["SubnetId"] == stack.subnets[0])
+    stack.ec2.replace_network_acl_association(AssociationId=held["NetworkAclAssociationId"], NetworkAclId=closed)
+    snapshot = newest(rig)
+    cut = {node.zone: node.listeners_cut for node in snapshot.load_balancers[0].nodes}
+    first, second, third = web_stack.ZONES
+    assert cut == {first: {80: Reach.SILENT}, second: {}, third: {}}
+    by_zone = {target.zone: target.reach_from for target in snapshot.target_groups[0].targets}
+    assert by_zone == {
+        first: {second: Reach.SILENT, third: Reach.SILENT},
+        second: {first: Reach.SILENT},
+        third: {first: Reach.SILENT},
+    }
+
+
+REFERENCE_STACK = """
+import sys
+from pathlib import Path
+from moto.server import ThreadedMotoServer
+from blackstart.deploy.deployment import deploy
+from blackstart.emulator.adapters.moto_network import MotoNetwork
+from blackstart.emulator.adapters.patches import Patches
+from blackstart.emulator.controllers.network import NetworkView
+MotoNetwork().install(Patches())
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+deploy(Path(sys.argv[1]), "emulator", f"http://127.0.0.1:{server.get_host_and_port()[1]}", "us-east-1", {}, len)
+network, store = NetworkView(MotoNetwork()), MotoNetwork()
+network.refresh()
+facts = store.facts()
+(arn,) = facts.balancers
+zones = sorted(facts.balancers[arn].nodes)
+instances = [target for target in facts.targets if target.startswith("i-")]
+reached = {network.target_reach(arn, zone, instance, 8080) for zone in zones for instance in instances}
+print(len(zones), len(instances) > 0, *reached, *{network.listener_reach(arn, zone, 80) for zone in zones})
+"""
+
+
+def test_the_reference_stack_is_open_from_its_clients_to_its_instances() -> None:
+    project = str(HERE.parents[1])
+    answer = subprocess.run(
+        [sys.executable, "-c", REFERENCE_STACK, project], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert answer.stdout.split() == ["3", "True", "open", "open"], answer.stderr[-2000:]
