@@ -13,14 +13,18 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from blackstart.domain.clock import Anchor
+from blackstart.domain.emulator_status import PAGE_PATH, EmulatorStatus
 from blackstart.domain.errors import BlackstartError, EmulatorError, UsageError
 from blackstart.emulator.parameters import Parameters
+
+if TYPE_CHECKING:
+    from blackstart.emulator.composition import Emulator
 
 READY_WITHIN_REAL_S = 30.0
 LOG = logging.getLogger(__name__)
@@ -45,6 +49,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="see docs/fidelity.md")
     parser.add_argument("--seed", type=int, default=0, help="seed of the ids that moto draws")
+    parser.add_argument("--json", action="store_true", help="say on a terminal, too, what is up as one line of JSON")
     parser.add_argument("--region", default="us-east-1", help="region whose backends are made ready ahead")
     return parser.parse_args(arguments)
 
@@ -106,16 +111,38 @@ def _run(options: argparse.Namespace) -> int:
         )
         try:
             emulator.start()
-            _wait_until_ready(emulator.is_ready, stop, state)
+            _wait_until_ready(emulator, stop, state)
             if not stop.is_set():
-                sys.stdout.write(emulator.status().model_dump_json() + "\n")
-                sys.stdout.flush()
+                _announce(emulator.status(), state, as_json=options.json or not sys.stdout.isatty())
             stop.wait()
         finally:
             emulator.close()
         if emulator.failure:
             raise EmulatorError(emulator.failure, f"See the logs in {state}.")
     return 0
+
+
+def _announce(status: EmulatorStatus, state: Path, as_json: bool) -> None:
+    sys.stdout.write(status.model_dump_json() + "\n" if as_json else in_words(status, state))
+    sys.stdout.flush()
+
+
+def in_words(status: EmulatorStatus, state: Path) -> str:
+    """What a person at a terminal needs to use an emulator that is up."""
+    lines = [
+        f"Blackstart emulator, up at speed {status.speed:g}; Ctrl-C ends it.",
+        "",
+        f"  endpoint   {status.endpoint}",
+        f"  page       {status.endpoint}{PAGE_PATH}",
+        f"  DNS        {status.dns.address}:{status.dns.port}",
+        *([f"  CA bundle  {status.ca_bundle}"] if status.ca_bundle else []),
+        f"  logs       {state}",
+        "",
+        "In another terminal:",
+        f"  export AWS_ENDPOINT_URL={status.endpoint} AWS_ACCESS_KEY_ID=offline AWS_SECRET_ACCESS_KEY=offline",
+        f"  blackstart emulator status --watch --endpoint {status.endpoint}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -137,12 +164,13 @@ def _watch_lifeline(stop: threading.Event) -> None:
     stop.set()
 
 
-def _wait_until_ready(is_ready: Callable[[], bool], stop: threading.Event, state: Path) -> None:
+def _wait_until_ready(emulator: "Emulator", stop: threading.Event, state: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_REAL_S
-    while not is_ready() and not stop.wait(0.02):
+    while not emulator.is_ready() and not stop.wait(0.02):
         if time.monotonic() > deadline:
+            why = "; ".join(emulator.status().problems)
             raise EmulatorError(
-                f"the data plane did not answer within {READY_WITHIN_REAL_S:.0f} s", f"See {state / 'dataplane.log'}."
+                f"it was not ready within {READY_WITHIN_REAL_S:.0f} s: {why}", f"See {state / 'dataplane.log'}."
             )
 
 

@@ -162,16 +162,21 @@ def emulator_up(
         Path | None, typer.Option(help="Where it keeps its logs; runs/emulator-<port> if unset.")
     ] = None,
     parameter: Parameters = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Stay up until Ctrl-C. Prints its status (endpoint, DNS address) as one line of JSON when it is ready."""
-    from blackstart.gameday.rehearsal import emulator_up as up
+    """Stay up until Ctrl-C. Prints endpoint, page, DNS address and CA bundle when it is ready.
 
-    up(
+    As its whole status in one line of JSON when standard output is not a terminal.
+    """
+    from blackstart.gameday.emulator_up import become_emulator
+
+    become_emulator(
         port,
         speed,
         app,
         state_dir or Path("runs") / f"emulator-{port or os.getpid()}",
         _pairs(parameter, "--parameter"),
+        as_json,
     )
 
 

@@ -3,7 +3,6 @@
 import os
 import platform
 import shlex
-import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from blackstart import __version__
 from blackstart.aws_clients import AwsClients
 from blackstart.domain.emulator_status import EmulatorStatus, served_port
-from blackstart.domain.errors import BlackstartError, EmulatorError, UsageError
+from blackstart.domain.errors import BlackstartError, EmulatorError
 from blackstart.domain.experiment import Experiment
 from blackstart.domain.journal import (
     ClockRead,
@@ -185,21 +184,3 @@ def _phase(phase: RunPhase, journal: JournalFile, progress: Progress) -> Iterato
     progress.show(Moment(phase=phase.value))
     yield
     journal.append(PhaseEnded(phase=phase))
-
-
-def emulator_up(port: int, speed: float, app: str | None, state_dir: Path, parameters: Mapping[str, str]) -> int:
-    """Stay in the foreground as an emulator until a signal; returns its exit code.
-
-    Replaces this process, so that the emulator itself gets the terminal's signals.
-    """
-    if platform.system() != "Linux":
-        raise UsageError("the emulator runs on Linux only", "Use a Linux machine, a VM or a container.")
-    state_dir.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "blackstart.emulator", "--port", str(port), "--speed", str(speed)]
-    command += ["--state-dir", str(state_dir), *(["--app", app] if app else [])]
-    for name, value in parameters.items():
-        command += ["--parameter", f"{name}={value}"]
-    try:
-        os.execv(sys.executable, command)
-    except OSError as error:
-        raise EmulatorError(f"the emulator cannot be started: {error.strerror}", "Is the installation whole?") from None
