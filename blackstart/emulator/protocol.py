@@ -45,8 +45,11 @@ class CounterRow(Model):
 
     requests: answered requests, whoever answered. target_*: answers by targets, by class. elb_*: answers that the
     load balancer made up. connection_errors: connections to targets that failed. unhealthy_routing: requests
-    routed while failing open. tls_errors: handshakes of clients that failed. latency_buckets: histogram of target
-    response times by `latency_histogram.bucket_of`; latency_sum_real_s: their sum.
+    routed while failing open. tls_errors: handshakes of clients that failed; target_tls_errors: with targets.
+    new_connections: of clients and to targets; active_connections: the most that were open when one was opened.
+    processed_bytes: of requests and answers, towards clients, heads included. elb_500: also in elb_other_5xx.
+    latency_buckets: histogram of target response times by `latency_histogram.bucket_of`; latency_sum_real_s: their
+    sum.
     """
 
     load_balancer_arn: str
@@ -65,6 +68,15 @@ class CounterRow(Model):
     connection_errors: int = 0
     unhealthy_routing: int = 0
     tls_errors: int = 0
+    target_tls_errors: int = 0
+    new_connections: int = 0
+    active_connections: int = 0
+    processed_bytes: int = 0
+    elb_3xx: int = 0
+    elb_500: int = 0
+    http_redirects: int = 0
+    http_fixed_responses: int = 0
+    desync_non_compliant_requests: int = 0
     latency_buckets: dict[int, int] = {}
     latency_sum_real_s: float = 0.0
 

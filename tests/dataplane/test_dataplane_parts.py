@@ -9,13 +9,6 @@ from blackstart.domain.target_health import HealthCheck, TargetState
 from blackstart.emulator.dataplane.checks import check_phase_s, next_check_s
 from blackstart.emulator.dataplane.counting import Counting
 from blackstart.emulator.dataplane.dns_server import Resolver
-from blackstart.emulator.dataplane.http_text import (
-    RequestHead,
-    error_answer,
-    redirect_location,
-    request_to_target,
-    response_to_client,
-)
 from blackstart.emulator.dataplane.opinions import Opinions
 from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology
@@ -28,7 +21,6 @@ from blackstart.emulator.snapshot import (
     ListenerSnapshot,
     LoadBalancerSnapshot,
     NodeSnapshot,
-    Redirect,
     Snapshot,
     TargetGroupSnapshot,
     TargetSnapshot,
@@ -47,13 +39,6 @@ class ManualClock:
 
     def now_s(self) -> float:
         return self.time_s
-
-
-def head(**changes: object) -> RequestHead:
-    plain = RequestHead(
-        method=b"GET", url=b"/a/b?c=d", headers=[(b"Host", b"shop.example:8080")], http_1_1=True, keep_alive=True
-    )
-    return plain._replace(**changes)
 
 
 def target(name: str, **changes: object) -> TargetSnapshot:
@@ -111,17 +96,41 @@ def test_counters_are_given_out_once_after_their_bucket_has_closed() -> None:
 
 @pytest.mark.parametrize(
     ("status", "field"),
-    [(200, None), (301, None), (400, "elb_4xx"), (460, "elb_4xx"), (500, "elb_other_5xx"), (502, "elb_502")],
+    [
+        (200, set()),
+        (301, {"elb_3xx"}),
+        (400, {"elb_4xx"}),
+        (460, {"elb_4xx"}),
+        (500, {"elb_500", "elb_other_5xx"}),
+        (502, {"elb_502"}),
+    ],
 )
-def test_answers_of_the_load_balancer_are_counted_by_their_status(status: int, field: str | None) -> None:
+def test_answers_of_the_load_balancer_are_counted_by_their_status(status: int, field: set[str]) -> None:
     clock = ManualClock()
     counting = Counting(clock.now_s)
     counting.balancer_answered(NODE, "", status)
     clock.time_s += 10
     row = counting.take_closed()[0].rows[0].model_dump()
     counted = {name for name, value in row.items() if name.startswith("elb_") and value}
-    assert counted == ({field} if field else set())
+    assert counted == field
     assert row["requests"] == 1
+
+
+def test_connections_are_counted_as_they_open_with_the_most_at_once() -> None:
+    clock = ManualClock()
+    counting = Counting(clock.now_s)
+    for _ in range(3):
+        counting.connection_opened(NODE)
+        counting.connection_opened(NODE)
+        counting.connection_closed(NODE)
+    counting.client_tls_failed(NODE)
+    clock.time_s += 10
+    counting.connection_opened(NODE)
+    clock.time_s += 10
+    first, second = counting.take_closed()
+    assert (first.rows[0].new_connections, first.rows[0].active_connections, first.rows[0].tls_errors) == (6, 4, 1)
+    assert (second.rows[0].new_connections, second.rows[0].active_connections) == (1, 4)
+    assert first.rows[0].requests == 0
 
 
 def test_timings_give_percentiles_over_the_whole_run() -> None:
@@ -196,51 +205,6 @@ def test_a_target_is_checked_by_every_node_whose_load_balancer_forwards_to_it_un
     assert {(key.node.zone, key.target.target_id) for key in topology.checks()} == {("a", "i-1"), ("b", "i-1")}
     assert [group.arn for group in topology.groups_of(balancer)] == ["used"]
     assert topology.by_dns_name["web.example"] is balancer
-
-
-# --- the bytes of HTTP
-
-
-def test_a_target_gets_the_request_with_the_clients_address_appended() -> None:
-    headers = [
-        (b"Host", b"a"),
-        (b"X-Forwarded-For", b"1.1.1.1"),
-        (b"x-forwarded-proto", b"https"),
-        (b"Te", b"trailers"),
-    ]
-    text = request_to_target(head(headers=headers), "2.2.2.2", 80)
-    assert text == (
-        b"GET /a/b?c=d HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nX-Forwarded-Proto: http\r\n"
-        b"X-Forwarded-Port: 80\r\n\r\n"
-    )
-
-
-def test_an_answer_loses_the_targets_hop_by_hop_headers() -> None:
-    headers = [(b"Connection", b"close, X-Own"), (b"X-Own", b"1"), (b"Keep-Alive", b"timeout=5"), (b"X-A", b"2")]
-    text = response_to_client(200, b"OK", headers, chunked=True, keep_alive=True)
-    assert text == b"HTTP/1.1 200 OK\r\nX-A: 2\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
-
-
-def test_an_error_answer_has_a_body_except_for_head() -> None:
-    whole = error_answer(503, head(), keep_alive=True)
-    bare = error_answer(503, head(method=b"HEAD"), keep_alive=True)
-    assert whole.startswith(bare)
-    assert b"503 Service Unavailable" in whole.removeprefix(bare)
-    assert bare.endswith(b"Connection: keep-alive\r\n\r\n")
-    assert b"Connection: close" in error_answer(400, None, keep_alive=False)
-
-
-@pytest.mark.parametrize(
-    ("action", "location"),
-    [
-        (Redirect(status_code=301, protocol="HTTPS", port="443"), "https://shop.example:443/a/b?c=d"),
-        (Redirect(status_code=302, host="www.#{host}"), "http://www.shop.example:8080/a/b?c=d"),
-        (Redirect(status_code=302, path="/new/#{path}", query=""), "http://shop.example:8080/new/a/b"),
-        (Redirect(status_code=302, query="#{query}&from=#{port}"), "http://shop.example:8080/a/b?c=d&from=8080"),
-    ],
-)
-def test_a_redirect_fills_in_the_parts_of_the_request(action: Redirect, location: str) -> None:
-    assert redirect_location(action, head(), 8080) == location
 
 
 # --- DNS

@@ -1,11 +1,14 @@
-"""The way to a target: a pooled connection, a new one, or the wait for a host that never answers."""
+"""The way to a target that no pooled connection leads to: a new one, or the wait for a host that never answers."""
 
 import asyncio
+import ssl
+from functools import partial
 from typing import Protocol
 
 from blackstart.emulator.dataplane.nodes import Node
 from blackstart.emulator.dataplane.target_connections import TargetConnections
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
+from blackstart.emulator.snapshot import Reach
 
 
 class Approaching(Protocol):
@@ -16,7 +19,9 @@ class Approaching(Protocol):
 
 
 class Approach:
-    """One request's attempt to reach its target. Its node's connect timeout bounds it: 504 after that, 502 at once."""
+    """One request's new connection. Its node's connect timeout bounds it: 504 after that; 502 at once when the target
+    refuses, and when a TLS handshake fails or takes as long again.
+    """
 
     def __init__(self, wanted_by: Approaching, node: Node, target: TargetConnections) -> None:
         self._wanted_by = wanted_by
@@ -27,19 +32,10 @@ class Approach:
         self._silence: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """By a pooled connection when there is one: then `connected` is called before this returns."""
-        if self._target.silent:
-            self._silence = self._loop.call_later(self._node.connect_timeout_real_s, self._wanted_by.not_connected, 504)
-            return
-        pooled = self._target.take(self._loop.time(), self._node.idle_timeout_real_s)
-        if pooled is not None:
-            self._wanted_by.connected(pooled, reused=True)
+        if self._target.reach_from(self._node.key.zone) is Reach.OPEN:
+            self._connecting = self._loop.create_task(self._connect())
         else:
-            self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """By a new connection, whatever the pool has."""
-        self._connecting = self._loop.create_task(self._connect())
+            self._silence = self._loop.call_later(self._node.connect_timeout_real_s, self._wanted_by.not_connected, 504)
 
     def cancel(self) -> None:
         """The connection is not wanted any more."""
@@ -49,17 +45,29 @@ class Approach:
             self._silence.cancel()
 
     async def _connect(self) -> None:
-        upstream = UpstreamConnection(self._target)
+        node, counting = self._node, self._node.counting
+        opened, closed = partial(counting.connection_opened, node.key), partial(counting.connection_closed, node.key)
+        upstream = UpstreamConnection(self._target, node.key.zone, opened, closed)
         address, port = self._target.snapshot.address, self._target.snapshot.port
+        limit_real_s = node.connect_timeout_real_s
         try:
-            async with asyncio.timeout(self._node.connect_timeout_real_s):
-                await self._loop.create_connection(lambda: upstream, address, port)
+            if self._target.tls:
+                async with asyncio.timeout(2 * limit_real_s):
+                    await self._loop.create_connection(
+                        lambda: upstream, address, port, ssl=_ANY_CERTIFICATE, ssl_handshake_timeout=limit_real_s
+                    )
+            else:
+                async with asyncio.timeout(limit_real_s):
+                    await self._loop.create_connection(lambda: upstream, address, port)
         except asyncio.CancelledError:
             upstream.close()
             raise
         except TimeoutError:
             upstream.close()
             self._failed(504)
+        except (ssl.SSLError, ConnectionAbortedError):
+            counting.target_tls_failed(node.key, "")
+            self._failed(502)
         except OSError:
             self._failed(502)
         else:
@@ -70,3 +78,14 @@ class Approach:
     def _failed(self, status: int) -> None:
         self._connecting = None  # it is this task that fails; the exchange must not cancel it
         self._wanted_by.not_connected(status)
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """An ALB does not validate the certificates of its targets (ELB user guide, "Target groups")."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+_ANY_CERTIFICATE = _any_certificate()

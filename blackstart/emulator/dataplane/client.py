@@ -1,19 +1,23 @@
 """A client's connection to a listener: reads requests, keeps their order, writes the answers."""
 
 import asyncio
-from collections import deque
-from typing import Any, Protocol, cast
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Protocol, cast
 
-import httptools
-
+from blackstart.emulator.dataplane.body import BodyReader, ChunkedBody, MalformedBody, SizedBody
 from blackstart.emulator.dataplane.exchange import Exchange
-from blackstart.emulator.dataplane.http_text import Headers, RequestHead
+from blackstart.emulator.dataplane.http_text import Origin, TlsFacts, Tracing
 from blackstart.emulator.dataplane.nodes import Node
-from blackstart.emulator.snapshot import Action
+from blackstart.emulator.dataplane.request_head import Refusal, RequestHead, read_request_head, too_long
+from blackstart.emulator.dataplane.request_log import RequestLog
+from blackstart.emulator.dataplane.rules import Chosen
 
-_MAX_LINE_BYTES = 16 * 1024
-_MAX_HEAD_BYTES = 64 * 1024
-_MAX_WAITING = 2
+_WAITING_BYTES = 64 * 1024
+_LINGER_REAL_S = 2.0
+_monotonic = time.monotonic
+_tracing = Tracing(Random())
 
 
 class ListenerSide(Protocol):
@@ -22,114 +26,154 @@ class ListenerSide(Protocol):
     node: Node
     declared_port: int
 
-    def choose_action(self, head: RequestHead) -> Action: ...
+    def choose(self, head: RequestHead, client_ip: str) -> Chosen: ...
     def connected(self, connection: "ClientConnection") -> None: ...
     def disconnected(self, connection: "ClientConnection") -> None: ...
 
 
 class ClientConnection(asyncio.Protocol):
-    """served_port: the port that the client connected to, which may be the declared one moved up."""
+    """served_port: the port that the client connected to, which may be the declared one moved up. sni,
+    certificate_arn: what the listener knows of the TLS handshake. received_bytes: of the request now being read.
+    """
+
+    __slots__ = (
+        "__weakref__", "_body", "_close_at_s", "_exchange", "_feeding", "_held", "_held_writes", "_linger", "_listener",
+        "_loop", "_reading_ended", "_reading_paused", "_timer", "_unread_size", "_waiting", "active_real_s",
+        "certificate_arn", "client_ip", "client_port", "congested", "declared_port", "node", "origin", "received_bytes",
+        "served_port", "sni", "tls", "tls_facts", "transport", "write",
+    )  # fmt: skip
+
+    write: Callable[[bytes], None]
 
     def __init__(self, listener: ListenerSide, served_port: int) -> None:
         self.node = listener.node
         self.declared_port = listener.declared_port
         self.served_port = served_port
-        self.client_ip = ""
-        self.congested = False
+        self.client_ip = self.sni = self.certificate_arn = ""
+        self.client_port = self.received_bytes = 0
+        self.congested = self.tls = False
+        self.tls_facts: TlsFacts | None = None
         self.active_real_s = 0.0
-        self.sni = ""
-        self.certificate_arn = ""
-        self._held: list[bytes] | None = None
+        self.transport: asyncio.Transport | None = None
+        self.origin = Origin("", 0, 0, "", None)
+        self.write = _nowhere
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._exchanges: deque[Exchange] = deque()
+        self._exchange: Exchange | None = None
+        self._body: BodyReader | None = None
+        self._waiting = bytearray()
+        self._held: list[bytes] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._linger: asyncio.TimerHandle | None = None
+        self._close_at_s = 0.0
+        self._unread_size = 0
         self._reading_ended = False
         self._reading_paused = False
-        self._advancing = False
-        self._begin_head()
+        self._feeding = False
 
     # --- for the exchange
 
-    def choose_action(self, head: RequestHead) -> Action:
+    def choose_action(self, head: RequestHead) -> Chosen:
         """What the listener does with a request at the moment."""
-        return self._listener.choose_action(head)
+        return self._listener.choose(head, self.client_ip)
 
-    def write(self, data: bytes) -> None:
-        if self._held is not None:
-            self._held.append(data)
-        elif self._transport is not None:
-            self._transport.write(data)
+    def trace(self, sent: bytes) -> bytes:
+        """The X-Amzn-Trace-Id for the target of a request that carried `sent`."""
+        return _tracing.value(sent, self.node.now_s())
+
+    def request_log(self, head: RequestHead | None) -> RequestLog | None:
+        return RequestLog(self, head)
 
     def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def exchange_finished(self) -> None:
-        """The first request is answered to its end: on with the next, or close when this was the last."""
-        finished = self._exchanges.popleft()
-        if not finished.keep_alive:
-            self._reading_ended = True
-            self._exchanges.clear()
+        """The request is answered to its end: on with the next, or close when this was the last."""
+        exchange = self._exchange
+        self._exchange = self._body = None
+        self.received_bytes = 0
+        if exchange is not None and not exchange.keep_alive:
             self._close()
-            return
-        self._advance()
+        elif self._waiting and not self._feeding:
+            waiting = bytes(self._waiting)
+            self._waiting.clear()
+            self._feed(waiting)
+            self.update_reading()
+        elif self._reading_paused:
+            self.update_reading()
 
     def update_reading(self) -> None:
         """Read only while there is room for what arrives."""
-        if self._transport is None or self._transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
             return
-        pause = len(self._exchanges) > _MAX_WAITING or any(exchange.blocked for exchange in self._exchanges)
+        exchange = self._exchange
+        pause = len(self._waiting) > _WAITING_BYTES if exchange is None or exchange.request_sent else exchange.blocked
         if pause != self._reading_paused:
             self._reading_paused = pause
-            (self._transport.pause_reading if pause else self._transport.resume_reading)()
+            (self.transport.pause_reading if pause else self.transport.resume_reading)()
 
     # --- for the listener
 
     @property
-    def transport(self) -> asyncio.Transport | None:
-        return self._transport
-
-    def hold(self, held: bool) -> None:
-        """Keep back what is written to the client, or send what was kept: the network between them is cut."""
-        if held:
-            self._held = [] if self._held is None else self._held
-            return
-        waiting, self._held = self._held or [], None
-        for data in waiting:
-            self.write(data)
-
-    @property
     def idle(self) -> bool:
         """Whether nothing is missing but the client's own bytes."""
-        return all(exchange.answered for exchange in self._exchanges)
+        return self._exchange is None or self._exchange.answered
+
+    def hold(self, held: bool) -> None:
+        """While held nothing gets to the client; what is written, and closing, wait in order."""
+        if held == (self._held is not None) or self.transport is None:
+            return
+        if held:
+            self._held = []
+            self.write = self._held.append
+            return
+        waiting, self._held = self._held or [], None
+        self.write = self.transport.write
+        for data in waiting:
+            self.write(data)
+        if self._reading_ended:
+            self._close()
 
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self.client_ip = str(transport.get_extra_info("peername")[0])
-        self.active_real_s = self._loop.time()
+        self.transport = cast(asyncio.Transport, transport)
+        self.client_ip, self.client_port = transport.get_extra_info("peername")[:2]
+        cipher = transport.get_extra_info("cipher")
+        if cipher is not None:
+            self.tls = True
+            self.tls_facts = TlsFacts(cipher[1], cipher[0])
+        address = transport.get_extra_info("sockname")[0]
+        self.origin = Origin(self.client_ip, self.client_port, self.declared_port, address, self.tls_facts)
+        self.write = self.transport.write
+        self.active_real_s = _monotonic()
+        self._close_at_s = self.node.now_s() + self.node.client_keep_alive_s
+        self.node.counting.connection_opened(self.node.key)
         self._listener.connected(self)
 
     def data_received(self, data: bytes) -> None:
         if self._reading_ended:
             return
-        self.active_real_s = self._loop.time()
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._reading_ended = True  # served as a plain request; what follows it cannot be read as HTTP
-        except httptools.HttpParserError:
-            self._bad_request()
-        self.update_reading()
+        self.active_real_s = _monotonic()
+        if self._exchange is None and self._waiting:
+            self._waiting += data
+            if data.find(b"\n") < 0 and len(self._waiting) <= _WAITING_BYTES:
+                return
+            data = bytes(self._waiting)
+            self._waiting.clear()
+        self._feed(data)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._reading_ended = True
+        self.write = _nowhere
+        for timer in (self._timer, self._linger):
+            if timer is not None:
+                timer.cancel()
+        self.node.counting.connection_closed(self.node.key)
         self._listener.disconnected(self)
-        exchanges, self._exchanges = self._exchanges, deque()
-        for exchange in exchanges:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
             exchange.client_lost()
 
     def pause_writing(self) -> None:
@@ -138,85 +182,124 @@ class ClientConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._congest(False)
 
-    # --- httptools callbacks
-
-    def on_message_begin(self) -> None:
-        self._begin_head()
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-        self._measure(len(self._url), len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._measure(len(name) + len(value), len(name) + len(value))
-        self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        head = RequestHead(
-            method=self._parser.get_method(),
-            url=self._url,
-            headers=self._headers,
-            http_1_1=self._parser.get_http_version() == "1.1",
-            keep_alive=self._parser.should_keep_alive() and not self._parser.should_upgrade(),
-        )
-        if head.method == b"CONNECT" or (head.http_1_1 and not head.value(b"host")):
-            raise ValueError("not a request that a load balancer serves")
-        self._reading_body = True
-        if self._reading_ended:
-            return
-        self._exchanges.append(Exchange(self, head))
-        self._advance()
-
-    def on_body(self, data: bytes) -> None:
-        if self._exchanges:
-            self._exchanges[-1].request_body(data)
-
-    def on_message_complete(self) -> None:
-        self._reading_body = False
-        if self._exchanges:
-            self._exchanges[-1].request_complete()
-
     # --- inner workings
+
+    def _feed(self, data: bytes) -> None:
+        """Make requests of what has arrived, until one has to be waited for."""
+        self._feeding = True
+        while data and not self._reading_ended:
+            exchange = self._exchange
+            if exchange is None:
+                data = self._head(data)
+            elif exchange.request_sent:
+                self._waiting += data
+                self.update_reading()
+                break
+            else:
+                data = self._content(exchange, data)
+        self._feeding = False
+
+    def _head(self, data: bytes) -> bytes:
+        """Take a head, start its exchange, and give what follows it. An unfinished head waits."""
+        end = data.find(b"\r\n\r\n")
+        if end <= 0:
+            data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                refusal = too_long(data)
+                if refusal is None:
+                    self._waiting += data
+                    self._watch()
+                else:
+                    self._begin(None, refusal)
+                return b""
+        self.received_bytes = end + 4
+        head = read_request_head(data[:end])
+        if isinstance(head, Refusal):
+            self._waiting += data[end + 4 :]
+            self._begin(None, head)
+            return b""
+        if head.length:
+            self._body = ChunkedBody() if head.chunked else SizedBody(head.length)
+        self._begin(head, None)
+        return data[end + 4 :]
+
+    def _begin(self, head: RequestHead | None, refusal: Refusal | None) -> None:
+        exchange = self._exchange = Exchange(self, head, refusal)
+        if self.node.now_s() >= self._close_at_s:
+            exchange.keep_alive = False
+        if self._timer is None:
+            self._watch()
+        exchange.start()
+
+    def _content(self, exchange: Exchange, data: bytes) -> bytes:
+        """Take a piece of a body, and give what follows its end."""
+        if self._body is None:
+            return b""
+        self.received_bytes += len(data)
+        try:
+            content, rest = self._body.feed(data)
+        except MalformedBody:
+            exchange.broken_request()
+            return b""
+        if content:
+            exchange.request_body(content)
+        if rest is None:
+            return b""
+        self.received_bytes -= len(rest)
+        if self._exchange is exchange:
+            exchange.request_complete()
+        return rest
+
+    def _watch(self) -> None:
+        """One timer for all requests of the connection: it finds out how long nothing has moved."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(self.node.idle_timeout_real_s, self._look_at_idle)
+
+    def _look_at_idle(self) -> None:
+        self._timer = None
+        exchange = self._exchange
+        if (exchange is None and not self._waiting) or self._reading_ended:
+            return
+        if self.congested and self.transport is not None:
+            size = self.transport.get_write_buffer_size()
+            if size != self._unread_size and exchange is not None:
+                exchange.active_real_s = _monotonic()
+            self._unread_size = size
+        active_real_s = self.active_real_s if exchange is None else max(exchange.active_real_s, self.active_real_s)
+        left_real_s = active_real_s + self.node.idle_timeout_real_s - _monotonic()
+        if left_real_s > 0.0005:
+            self._timer = self._loop.call_later(left_real_s, self._look_at_idle)
+        elif exchange is not None:
+            exchange.time_out()
+        else:
+            self._waiting.clear()
+            self._begin(None, Refusal(408))
 
     def _congest(self, congested: bool) -> None:
         self.congested = congested
-        if self._exchanges:
-            self._exchanges[0].client_congested()
-
-    def _begin_head(self) -> None:
-        self._url = b""
-        self._headers: Headers = []
-        self._head_bytes = 0
-        self._reading_body = False
-
-    def _measure(self, line_bytes: int, new_bytes: int) -> None:
-        self._head_bytes += new_bytes
-        if line_bytes > _MAX_LINE_BYTES or self._head_bytes > _MAX_HEAD_BYTES:
-            raise ValueError("a request head over the load balancer's limits")
-
-    def _advance(self) -> None:
-        """Start the first exchange unless it runs; a loop, so that many short ones do not nest."""
-        if self._advancing:
-            return
-        self._advancing = True
-        try:
-            while self._exchanges and not self._exchanges[0].started:
-                self._exchanges[0].start()
-        finally:
-            self._advancing = False
-        self.update_reading()
-
-    def _bad_request(self) -> None:
-        """400 in its turn, then close. A body that breaks off midway leaves nobody to answer."""
-        if self._reading_ended:
-            return
-        self._reading_ended = True
-        if self._reading_body:
-            self.abort()
-            return
-        self._exchanges.append(Exchange(self, None))
-        self._advance()
+        if self._exchange is not None:
+            self._exchange.active_real_s = _monotonic()
+            self._exchange.client_congested()
 
     def _close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        """Close once everything is written. A client that is still sending is heard out for a while: closing on unread
+        bytes would reset the connection, and the answer with it.
+        """
+        self._reading_ended = True
+        if self.transport is None or self._held is not None:
+            return
+        if self._waiting or self._body is not None or self._reading_paused:
+            self._waiting.clear()
+            if self._reading_paused:
+                self._reading_paused = False
+                self.transport.resume_reading()
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self._linger = self._loop.call_later(_LINGER_REAL_S, self.transport.close)
+        else:
+            self.transport.close()
+
+
+def _nowhere(_: bytes) -> None:
+    """Where bytes go that nobody will get."""

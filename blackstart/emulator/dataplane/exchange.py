@@ -9,37 +9,45 @@ import asyncio
 import time
 from typing import Protocol
 
-from blackstart.emulator.dataplane.approach import Approach
-from blackstart.emulator.dataplane.http_text import (
+from blackstart.emulator.dataplane.answers import (
     CONTINUE,
-    Headers,
-    RequestHead,
     error_answer,
     fixed_answer,
     redirect_answer,
-    request_to_target,
-    response_to_client,
+    redirect_location,
 )
+from blackstart.emulator.dataplane.approach import Approach
+from blackstart.emulator.dataplane.counting import Row
+from blackstart.emulator.dataplane.http_text import Origin
 from blackstart.emulator.dataplane.nodes import Node
+from blackstart.emulator.dataplane.request_head import CHUNKED, Refusal, RequestHead
+from blackstart.emulator.dataplane.request_log import RequestLog
+from blackstart.emulator.dataplane.response_head import ResponseHead
+from blackstart.emulator.dataplane.rules import Chosen
 from blackstart.emulator.dataplane.target_connections import TargetConnections
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
-from blackstart.emulator.snapshot import Action, FixedResponse, Forward, Redirect
+from blackstart.emulator.decisions.desync import COMPLIANT, Handling, handling
+from blackstart.emulator.snapshot import FixedResponse, Forward, Redirect
 
 _BUFFER_BYTES = 64 * 1024
-_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})  # RFC 9110, 9.2.2
+_LOOK_AGAIN_REAL_S = 0.001
+_REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110, 9.2.2
 CLIENT_GAVE_UP = 460
+_monotonic = time.monotonic
 
 
 class ClientSide(Protocol):
     """The connection that a request came on, and the listener behind it."""
 
     node: Node
-    declared_port: int
+    origin: Origin
     served_port: int
-    client_ip: str
+    tls: bool
     congested: bool
 
-    def choose_action(self, head: RequestHead) -> Action: ...
+    def choose_action(self, head: RequestHead) -> Chosen: ...
+    def trace(self, sent: bytes) -> bytes: ...
+    def request_log(self, head: RequestHead | None) -> RequestLog | None: ...
     def write(self, data: bytes) -> None: ...
     def abort(self) -> None: ...
     def exchange_finished(self) -> None: ...
@@ -47,55 +55,75 @@ class ClientSide(Protocol):
 
 
 class Exchange:
-    """head: None for a request that could not be read, which is answered 400."""
+    """head: None for a request that is refused. request_sent: nothing of the request is still to come.
 
-    def __init__(self, client: ClientSide, head: RequestHead | None) -> None:
+    active_real_s: when something last moved between here and the target.
+    """
+
+    __slots__ = (
+        "_approach", "_chunk_answer", "_client", "_close_target", "_congested", "_cookies", "_group_arn", "_head_sent",
+        "_held_body", "_log", "_node", "_outgoing", "_refusal", "_responded", "_reused", "_row", "_sent_real_s",
+        "_target", "_upstream", "active_real_s", "head", "keep_alive", "request_sent",
+    )  # fmt: skip
+
+    def __init__(self, client: ClientSide, head: RequestHead | None, refusal: Refusal | None = None) -> None:
         self.head = head
+        self.request_sent = head is None or head.length == 0
         self.keep_alive = head is not None and head.keep_alive
-        self.request_sent = head is None
+        self.active_real_s = self._sent_real_s = _monotonic()
         self._client = client
+        self._refusal = refusal
         self._node = client.node
-        self._loop = asyncio.get_running_loop()
         self._group_arn = ""
         self._target: TargetConnections | None = None
         self._upstream: UpstreamConnection | None = None
         self._approach: Approach | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._outgoing: bytearray | None = bytearray()
-        self.started = False
+        self._outgoing: bytes | bytearray | None = None
+        self._held_body = b""
+        self._row: Row | None = None
+        self._log = client.request_log(head) if self._node.access_log is not None else None
+        self._cookies: tuple[bytes, bytes, bytes] | None = None
         self._reused = False
         self._head_sent = False
         self._responded = False
         self._congested = False
         self._chunk_answer = False
-        self._sent_real_s = 0.0
-        self._active_real_s = 0.0
+        self._close_target = False
 
     # --- from the client
 
     def start(self) -> None:
         """The request's turn on its connection has come."""
-        self.started = True
-        if self.head is None:
-            self._fail(400)
+        head = self.head
+        if head is None:
+            self._refuse()
             return
-        if self.head.expects_continue and not self.request_sent:
+        if head.classification is not COMPLIANT and not self._mitigated(head):
+            return
+        if head.expects_continue:
             self._client.write(CONTINUE)
-        action = self._client.choose_action(self.head)
-        if isinstance(action, FixedResponse):
-            self._answer(action.status_code, fixed_answer(action, self.head))
-        elif isinstance(action, Redirect):
-            self._answer(action.status_code, redirect_answer(action, self.head, self._client.served_port))
+        chosen = self._client.choose_action(head)
+        action = chosen.action
+        if self._log is not None:
+            self._log.chosen(chosen)
+        if isinstance(action, Forward):
+            self._forward(head, action)
+        elif isinstance(action, FixedResponse):
+            self._node.counting.fixed_response(self._node.key)
+            self._answer(action.status_code, fixed_answer(action, head, self.keep_alive))
         else:
-            self._forward(self.head, action)
+            self._redirect(head, action)
 
     def request_body(self, data: bytes) -> None:
-        if self.head is not None and self.head.chunked:
+        """The next piece of the body, without the client's chunking."""
+        if self._responded:
+            return
+        if self.head is not None and self.head.length == CHUNKED:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         self._send(data)
 
     def request_complete(self) -> None:
-        if self.head is not None and self.head.chunked:
+        if not self._responded and self.head is not None and self.head.length == CHUNKED:
             self._send(b"0\r\n\r\n")
         self.request_sent = True
         if self._responded:
@@ -107,7 +135,7 @@ class Exchange:
         if self._responded:
             return False
         waiting = self._upstream is None and self._outgoing is not None and len(self._outgoing) > _BUFFER_BYTES
-        return waiting or self._congested
+        return waiting or self._congested or bool(self._held_body)
 
     @property
     def answered(self) -> bool:
@@ -121,28 +149,42 @@ class Exchange:
 
     def client_lost(self) -> None:
         """The client went away: nobody gets the answer, the target's connection is closed."""
-        if self.started and not self._responded and not self._head_sent:
-            self._node.counting.balancer_answered(self._node.key, self._group_arn, CLIENT_GAVE_UP)
+        if not self._responded:
+            if not self._head_sent:
+                self._node.counting.balancer_answered(self._node.key, self._group_arn, CLIENT_GAVE_UP)
+            self._conclude(None if self._head_sent else CLIENT_GAVE_UP)
         self._responded = True
         self._let_go()
+
+    def time_out(self) -> None:
+        """Nothing has moved for the idle timeout: 504 when the target is to blame, 408 when the client is."""
+        if self._responded:
+            self._client.abort()
+        elif self.request_sent or self._congested:
+            self._fail(504)
+        else:
+            self._fail(408)
+
+    def broken_request(self) -> None:
+        """The body breaks the grammar: the target's connection is given up, the client hears 400."""
+        self.request_sent = True
+        self.keep_alive = False
+        if self._responded:
+            self._client.exchange_finished()
+        else:
+            self._fail(400)
 
     # --- from the approach
 
     def connected(self, upstream: UpstreamConnection, reused: bool) -> None:
         if self.head is None or self._outgoing is None:
             return
-        self._upstream = upstream
-        self._reused = reused
-        self._congested = False
-        upstream.begin(self, head_only=self.head.method == b"HEAD")
-        self.client_congested()
-        upstream.write(bytes(self._outgoing))
-        self._sent_real_s = time.monotonic()
-        self._active_real_s = self._loop.time()
-        self._timer = self._loop.call_later(self._node.idle_timeout_real_s, self._look_at_idle)
+        text = bytes(self._outgoing)
         if not (reused and self.head.method in _REPEATABLE):
             self._outgoing = None
-        self._client.update_reading()
+        self._send_on(upstream, text, reused)
+        if not self.request_sent:
+            self._client.update_reading()
 
     def not_connected(self, status: int) -> None:
         self._node.counting.connection_failed(self._node.key, self._group_arn)
@@ -150,92 +192,190 @@ class Exchange:
 
     # --- from the target (upstream.ResponseSink)
 
-    def response_head(self, status: int, phrase: bytes, headers: Headers, has_body: bool) -> None:
-        if self.head is None:
+    def whole_response(self, head: ResponseHead, body: bytes) -> None:
+        """All of an answer at once, to a request that was sent to its end."""
+        if self._cookies is not None or self._log is not None or not self.keep_alive:
+            self.response_head(head, head.has_body)
+            if body:
+                self.response_body(body)
+            self.response_complete()
+            return
+        target = self._target
+        if target is not None:
+            target.in_flight -= 1
+            target.target_answered(head.status)
+            self._target = None
+        node = self._node
+        row = node.counting.target_answered(node.key, self._group_arn, head.status, _monotonic() - self._sent_real_s)
+        text = head.kept + body
+        row.processed_bytes += len(text)
+        self._upstream = None
+        self._responded = True
+        self._client.write(text)
+        self._client.exchange_finished()
+
+    def response_head(self, head: ResponseHead, has_body: bool) -> None:
+        request = self.head
+        if request is None:
             return
         self._outgoing = None
+        self._held_body = b""
         self._head_sent = True
-        latency_real_s = time.monotonic() - self._sent_real_s
-        self._node.counting.target_answered(self._node.key, self._group_arn, status, latency_real_s)
+        latency_real_s = _monotonic() - self._sent_real_s
+        self._row = self._node.counting.target_answered(self._node.key, self._group_arn, head.status, latency_real_s)
         if self._target is not None:
-            self._target.target_answered(status)
-        sized = any(name.lower() == b"content-length" for name, _ in headers)
-        self._chunk_answer = has_body and not sized and self.head.http_1_1
+            self._target.target_answered(head.status)
+        if self._log is not None:
+            self._log.target_began(head.status)
+        sized = head.length >= 0
+        self._chunk_answer = has_body and not sized and request.http_1_1
         self.keep_alive = self.keep_alive and (sized or self._chunk_answer or not has_body)
-        self._client.write(response_to_client(status, phrase, headers, self._chunk_answer, self.keep_alive))
+        parts = [head.text]
+        if self._cookies is not None:
+            parts += _cookie_lines(self._cookies, head)
+        if self._chunk_answer or (head.length == CHUNKED and request.method == b"HEAD" and request.http_1_1):
+            parts.append(b"Transfer-Encoding: chunked")
+        parts.append(b"Connection: keep-alive\r\n\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
+        self._write(b"\r\n".join(parts))
 
     def response_body(self, data: bytes) -> None:
-        self._client.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunk_answer else data)
+        self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunk_answer else data)
 
     def response_complete(self) -> None:
         if self._chunk_answer:
-            self._client.write(b"0\r\n\r\n")
+            self._write(b"0\r\n\r\n")
         self._upstream = None
-        self._done()
+        self._done(None)
 
     def target_lost(self, heard: bool) -> None:
-        self._upstream = None
-        if self._approach is not None and self._reused and not heard and self._outgoing is not None:
-            self._stop_waiting()
-            self._approach.begin_anew()
+        upstream, self._upstream = self._upstream, None
+        repeatable = self._outgoing is not None and self._reused and not heard and upstream is not None
+        if repeatable and self._target is not None:
+            self._come_near(self._target)
         else:
             self._fail(502)
 
-    def target_heard(self) -> None:
-        self._active_real_s = self._loop.time()
-
     def target_congested(self, congested: bool) -> None:
         self._congested = congested
+        self.active_real_s = _monotonic()
         self._client.update_reading()
 
     # --- inner workings
 
+    def _refuse(self) -> None:
+        refusal = self._refusal or Refusal(400)
+        if refusal.classification is not COMPLIANT:
+            self._node.counting.desync(self._node.key)
+        if self._log is not None:
+            self._log.classified(refusal.classification)
+        self._fail(refusal.status)
+
+    def _mitigated(self, head: RequestHead) -> bool:
+        """Whether a request that does not comply with RFC 7230 may go on, perhaps as the last of its connections."""
+        self._node.counting.desync(self._node.key)
+        if self._log is not None:
+            self._log.classified(head.classification)
+        handled = handling(self._node.http.desync_mitigation, head.classification.tier)
+        if handled is Handling.PASS:
+            return True
+        self.keep_alive = False
+        if handled is Handling.BLOCK:
+            self.request_sent = True
+            self._fail(400)
+            return False
+        self._close_target = True
+        return True
+
+    def _redirect(self, head: RequestHead, action: Redirect) -> None:
+        protocol = "https" if self._client.tls else "http"
+        location = redirect_location(action, head, self._client.served_port, protocol)
+        self._node.counting.redirected(self._node.key)
+        if self._log is not None:
+            self._log.redirected(location)
+        self._answer(action.status_code, redirect_answer(action.status_code, location, head, self.keep_alive))
+
     def _forward(self, head: RequestHead, action: Forward) -> None:
-        routed = self._node.route(action, head)
+        node = self._node
+        routed = node.route(action, head)
         self._group_arn = routed.group_arn
-        if routed.target is None:
+        target = routed.target
+        if target is None:
             self._fail(503)
             return
-        self._target = routed.target
-        self._target.request_began()
+        if routed.cookies or routed.app_cookie:
+            self._cookies = (_lines(routed.cookies), routed.app_cookie, _lines(routed.app_cookies))
+        self._target = target
+        target.in_flight += 1
         if routed.failing_open:
-            self._node.counting.routed_failing_open(self._node.key, routed.group_arn)
-        body = self._outgoing or b""
-        self._outgoing = bytearray(request_to_target(head, self._client.client_ip, self._client.declared_port))
-        self._outgoing += body
-        self._approach = Approach(self, self._node, routed.target)
+            node.counting.routed_failing_open(node.key, routed.group_arn)
+        client = self._client
+        trace = client.trace(head.trace)
+        text = client.origin.request(head, node.http, trace)
+        if self._log is not None:
+            self._log.routed(routed.group_arn, target.snapshot, trace)
+        repeatable = head.method in _REPEATABLE
+        upstream = target.take(node.key.zone, self._sent_real_s, node.idle_timeout_real_s, not repeatable)
+        if upstream is None:
+            self._outgoing = bytearray(text)
+            self._come_near(target)
+            return
+        if repeatable:
+            self._outgoing = text
+        self._send_on(upstream, text, reused=True)
+
+    def _come_near(self, target: TargetConnections) -> None:
+        self._approach = Approach(self, self._node, target)
         self._approach.begin()
+
+    def _send_on(self, upstream: UpstreamConnection, text: bytes, reused: bool) -> None:
+        self._upstream = upstream
+        self._reused = reused
+        self._congested = False
+        if self._client.congested:
+            upstream.read(False)
+        self._sent_real_s = self.active_real_s = _monotonic()
+        if self._log is not None:
+            self._log.sent()
+        head = self.head
+        upstream.begin(self, text, head is not None and head.method == b"HEAD")
+        if self._close_target:
+            upstream.close_after()
 
     def _send(self, data: bytes) -> None:
         """To the target, or kept until there is a connection; kept too while the request may have to be repeated."""
-        if self._responded:
-            return
-        if self._outgoing is not None:
-            self._outgoing += data
+        outgoing = self._outgoing
+        if outgoing is not None:
+            if not isinstance(outgoing, bytearray):
+                outgoing = self._outgoing = bytearray(outgoing)
+            outgoing += data
         if self._upstream is None:
             self._client.update_reading()
             return
-        if self._outgoing is not None and len(self._outgoing) > _BUFFER_BYTES:
+        if outgoing is not None and len(outgoing) > _BUFFER_BYTES:
             self._outgoing = None
-        self._upstream.write(data)
-        self._sent_real_s = time.monotonic()
-        self._active_real_s = self._loop.time()
-
-    def _look_at_idle(self) -> None:
-        left_real_s = self._active_real_s + self._node.idle_timeout_real_s - self._loop.time()
-        if left_real_s > 0.001:
-            self._timer = self._loop.call_later(left_real_s, self._look_at_idle)
-        else:
-            self._time_out()
-
-    def _time_out(self) -> None:
-        """504 for a target that is silent; 408 and the end of the connection for a client that is."""
-        if self.request_sent:
-            self._fail(504)
+        if self._held_body or self._upstream.has_answer():
+            self._hold_body(data)
             return
-        self.request_sent = True
-        self.keep_alive = False
-        self._fail(408)
+        self._upstream.write(data)
+        self._sent_real_s = self.active_real_s = _monotonic()
+
+    def _hold_body(self, data: bytes) -> None:
+        """A target that speaks before it has heard everything may hang up next: let its answer arrive first, because
+        writing to a closed connection could lose it.
+        """
+        first = not self._held_body
+        self._held_body += data
+        if first:
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_REAL_S, self._release_body)
+            self._client.update_reading()
+
+    def _release_body(self) -> None:
+        data, self._held_body = self._held_body, b""
+        if self._upstream is not None and data and not self._head_sent:
+            self._upstream.write(data)
+            self._sent_real_s = self.active_real_s = _monotonic()
+        if not self._responded:
+            self._client.update_reading()
 
     def _fail(self, status: int) -> None:
         """Answer with an error; when the answer had begun, the client can only be cut off."""
@@ -243,25 +383,43 @@ class Exchange:
             self._target.target_failed()
         self._let_go()
         if self._head_sent:
+            self._conclude(None)
+            self._responded = True
             self._client.abort()
-        else:
-            self._answer(status, error_answer(status, self.head, self.keep_alive))
+            return
+        if not self.request_sent:
+            self.keep_alive = self.keep_alive and status != 408
+            self.request_sent = status == 408
+        self._answer(status, error_answer(status, self.head, self.keep_alive))
 
     def _answer(self, status: int, text: bytes) -> None:
         self._head_sent = True
-        self._node.counting.balancer_answered(self._node.key, self._group_arn, status)
-        self._client.write(text)
-        self._done()
+        self._row = self._node.counting.balancer_answered(self._node.key, self._group_arn, status)
+        self._write(text)
+        self._done(status)
 
-    def _done(self) -> None:
-        self._stop_waiting()
+    def _write(self, data: bytes) -> None:
+        if self._row is not None:
+            self._row.processed_bytes += len(data)
+        if self._log is not None:
+            self._log.wrote(len(data))
+        self._client.write(data)
+
+    def _done(self, own_status: int | None) -> None:
         self._leave_target()
         self._responded = True
         self._outgoing = None
+        self._conclude(own_status)
         if self.request_sent:
             self._client.exchange_finished()
         else:
             self._client.update_reading()  # the rest of the request is read and thrown away
+
+    def _conclude(self, own_status: int | None) -> None:
+        """The record for the access log. own_status: of an answer that the load balancer made up."""
+        log, self._log = self._log, None
+        if log is not None:
+            log.finish(own_status)
 
     def _leave_target(self) -> None:
         """The target has nothing more to do with this request."""
@@ -270,7 +428,6 @@ class Exchange:
             target.request_ended()
 
     def _let_go(self) -> None:
-        self._stop_waiting()
         self._leave_target()
         if self._approach is not None:
             self._approach.cancel()
@@ -278,7 +435,17 @@ class Exchange:
         if upstream is not None:
             upstream.drop()
 
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+
+def _lines(cookies: tuple[bytes, ...]) -> bytes:
+    return b"\r\n".join(b"Set-Cookie: " + cookie for cookie in cookies)
+
+
+def _cookie_lines(cookies: tuple[bytes, bytes, bytes], head: ResponseHead) -> list[bytes]:
+    """The load balancer's cookies; the last ones only beside the application's own."""
+    always, name, beside = cookies
+    lines = [always] if always else []
+    if name and beside:
+        values = [value for key, value in head.headers if key.lower() == b"set-cookie"]
+        if any(value.split(b"=", 1)[0].strip() == name for value in values):
+            lines.append(beside)
+    return lines

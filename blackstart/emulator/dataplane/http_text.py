@@ -1,168 +1,123 @@
-"""The bytes of HTTP/1.1 heads and of the answers that a load balancer makes up itself.
+"""A client's request as a target gets it.
 
-Source: ELB user guide, "How Elastic Load Balancing works" (HTTP headers) and "HTTP headers and Application Load
-Balancers" (X-Forwarded headers, append mode).
+Sources: ELB user guide, "HTTP headers and Application Load Balancers" (X-Forwarded-*, append, preserve and remove,
+client port, host header preservation, TLS headers, dropped header fields) and "Request tracing" (X-Amzn-Trace-Id).
 """
 
-from email.utils import formatdate
-from http import HTTPStatus
+import re
+from random import Random
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from blackstart.emulator.snapshot import FixedResponse, Redirect
+from blackstart.emulator.dataplane.request_head import CHUNKED
+from blackstart.emulator.dataplane.request_head import Headers as Headers  # noqa: PLC0414  (the rest imports them here)
+from blackstart.emulator.dataplane.request_head import RequestHead as RequestHead  # noqa: PLC0414
+from blackstart.emulator.snapshot import ForwardedFor, HttpSettings
 
-Headers = list[tuple[bytes, bytes]]
-
-HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"http2-settings",
-    }
-)
-_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port"})
-_NOT_TO_TARGET = HOP_BY_HOP | _FORWARDED | {b"expect"}
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_HOST_LINE = re.compile(rb"(?i)\r\nhost:[^\r]*")
+_INVALID_FIELD = re.compile(rb"\r\n(?=[^:]*[^-A-Za-z0-9:])[^:]+:[^\r]*")
+_TLS_FIELD = re.compile(rb"(?i)\r\nx-amzn-tls-(?:version|cipher-suite):[^\r]*")
+_DEFAULT_PORTS = frozenset({80, 443})
 
 
-class RequestHead(NamedTuple):
-    """What a client asked for. http_1_1: the client's version allows chunked answers."""
+class TlsFacts(NamedTuple):
+    """What was agreed with a client, as OpenSSL names it: TLSv1.2, ECDHE-RSA-AES128-GCM-SHA256."""
 
-    method: bytes
-    url: bytes
-    headers: Headers
-    http_1_1: bool
-    keep_alive: bool
-
-    def value(self, name: bytes) -> bytes:
-        """A header's first value, b"" when there is none. name: lower case."""
-        return next((value for key, value in self.headers if key.lower() == name), b"")
-
-    @property
-    def chunked(self) -> bool:
-        return b"chunked" in self.value(b"transfer-encoding").lower()
-
-    @property
-    def expects_continue(self) -> bool:
-        return self.http_1_1 and self.value(b"expect").lower() == b"100-continue"
+    protocol: str
+    cipher: str
 
 
-def request_to_target(head: RequestHead, client_ip: str, listener_port: int) -> bytes:
-    """The head that a target gets: hop-by-hop headers removed, X-Forwarded-* added, body framing kept."""
-    connection_names = _named_by_connection(head.headers)
-    lines = [b"%b %b HTTP/1.1" % (head.method, head.url)]
-    seen_by: list[bytes] = []
-    for name, value in head.headers:
-        key = name.lower()
-        if key == b"x-forwarded-for":
-            seen_by.append(value)
-        if key not in _NOT_TO_TARGET and key not in connection_names:
-            lines.append(b"%b: %b" % (name, value))
-    seen_by.append(client_ip.encode())
-    lines.append(b"X-Forwarded-For: " + b", ".join(seen_by))
-    lines.append(b"X-Forwarded-Proto: http")
-    lines.append(b"X-Forwarded-Port: %d" % listener_port)
-    if head.chunked:
-        lines.append(b"Transfer-Encoding: chunked")
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+class Origin:
+    """Where a connection's requests come from, with the lines that all of them get worked out once.
 
-
-def response_to_client(status: int, phrase: bytes, headers: Headers, chunked: bool, keep_alive: bool) -> bytes:
-    """A target's head as the client gets it. chunked: this side frames the body itself."""
-    connection_names = _named_by_connection(headers)
-    lines = [b"HTTP/1.1 %d %b" % (status, phrase)]
-    for name, value in headers:
-        key = name.lower()
-        if key not in HOP_BY_HOP and key not in connection_names:
-            lines.append(b"%b: %b" % (name, value))
-    if chunked:
-        lines.append(b"Transfer-Encoding: chunked")
-    lines.append(b"Connection: keep-alive" if keep_alive else b"Connection: close")
-    lines.append(b"\r\n")
-    return b"\r\n".join(lines)
-
-
-def made_up_answer(
-    status: int,
-    head: RequestHead | None,
-    body: bytes,
-    content_type: str,
-    *,
-    keep_alive: bool,
-    extra: Headers | None = None,
-) -> bytes:
-    """A whole answer of the load balancer's own. head: the request; None when it could not be read."""
-    headers: Headers = [
-        (b"Server", b"awselb/2.0"),
-        (b"Date", formatdate(usegmt=True).encode()),
-        (b"Content-Type", content_type.encode("latin-1", "replace")),
-        (b"Content-Length", b"%d" % len(body)),
-        *(extra or []),
-    ]
-    text = response_to_client(status, _phrase(status), headers, chunked=False, keep_alive=keep_alive)
-    return text if head is not None and head.method == b"HEAD" else text + body
-
-
-def error_answer(status: int, head: RequestHead | None, keep_alive: bool) -> bytes:
-    """The small HTML page that an ALB answers an error with."""
-    title = b"%d %b" % (status, _phrase(status))
-    body = (
-        b"<html>\r\n<head><title>%b</title></head>\r\n<body>\r\n<center><h1>%b</h1></center>\r\n</body>\r\n</html>\r\n"
-    ) % (title, title)
-    return made_up_answer(status, head, body, "text/html", keep_alive=keep_alive)
-
-
-def fixed_answer(action: FixedResponse, head: RequestHead) -> bytes:
-    """The answer of a fixed-response action."""
-    body = action.body.encode()
-    return made_up_answer(action.status_code, head, body, action.content_type, keep_alive=head.keep_alive)
-
-
-def redirect_answer(action: Redirect, head: RequestHead, served_port: int) -> bytes:
-    """The answer of a redirect action. served_port: the one that the client connected to, for #{port}."""
-    extra = [(b"Location", redirect_location(action, head, served_port).encode("latin-1", "replace"))]
-    return made_up_answer(action.status_code, head, b"", "text/html", keep_alive=head.keep_alive, extra=extra)
-
-
-def redirect_location(action: Redirect, head: RequestHead, served_port: int) -> str:
-    """The Location header with #{protocol}, #{host}, #{port}, #{path} and #{query} filled in.
-
-    Source: elbv2 API, RedirectActionConfig.
+    listener_port: as declared. address: that the client connected to; stands in for a Host that HTTP/1.0 left out.
     """
-    url = urlsplit(head.url.decode("latin-1"))
-    values = {
-        "#{protocol}": "http",
-        "#{host}": urlsplit("//" + head.value(b"host").decode("latin-1")).hostname or "",
-        "#{port}": str(served_port),
-        "#{path}": url.path.removeprefix("/"),
-        "#{query}": url.query,
-    }
-    parts = [action.protocol.lower(), action.host, action.port, action.path, action.query]
-    for name, value in values.items():
-        parts = [part.replace(name, value) for part in parts]
-    protocol, host, port, path, query = parts
-    return f"{protocol}://{host}:{port}{path}" + (f"?{query}" if query else "")
+
+    __slots__ = ("_address", "_client_ip", "_client_port", "_own", "_port", "_settings", "_tls", "_usual")
+
+    def __init__(
+        self, client_ip: str, client_port: int, listener_port: int, address: str, tls: TlsFacts | None
+    ) -> None:
+        self._client_ip = client_ip.encode()
+        self._client_port = client_port
+        self._port = listener_port
+        self._address = address.encode()
+        self._tls = tls
+        self._settings: HttpSettings | None = None
+        self._own = b""
+        self._usual = False
+
+    def request(self, head: RequestHead, settings: HttpSettings, trace: bytes) -> bytes:
+        """The whole head that a target gets. trace: the value of X-Amzn-Trace-Id."""
+        if settings is not self._settings:
+            self._settle(settings)
+        passed = head.passed
+        if not self._usual or head.absolute or not head.host:
+            passed = self._adapted(head, settings)
+        own = self._own if not head.forwarded_for else self._forwarded(head.forwarded_for, settings)
+        ending = b"\r\nTransfer-Encoding: chunked\r\n\r\n" if head.length == CHUNKED else b"\r\n\r\n"
+        return b"%b %b HTTP/1.1%b%b%b%b" % (head.method, head.url, passed, own, trace, ending)
+
+    def _settle(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._own = self._forwarded(b"", settings)
+        self._usual = not (settings.drop_invalid_header_fields or self._tls_lines(settings)) and (
+            settings.preserve_host_header or self._port in _DEFAULT_PORTS
+        )
+
+    def _forwarded(self, before: bytes, settings: HttpSettings) -> bytes:
+        client = self._client_ip
+        if settings.client_port_in_forwarded_for:
+            client += b":%d" % self._client_port
+        if settings.forwarded_for is ForwardedFor.APPEND:
+            value = before + b", " + client if before else client
+        else:
+            value = before if settings.forwarded_for is ForwardedFor.PRESERVE else b""
+        protocol = b"https" if self._tls is not None else b"http"
+        lines = b"\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Port: %d\r\nX-Amzn-Trace-Id: " % (protocol, self._port)
+        return b"\r\nX-Forwarded-For: " + value + lines if value else lines
+
+    def _adapted(self, head: RequestHead, settings: HttpSettings) -> bytes:
+        """The passed lines where attributes of the load balancer or an unusual request ask for changes."""
+        passed = head.passed
+        tls_lines = self._tls_lines(settings)
+        if tls_lines:
+            passed = _TLS_FIELD.sub(b"", passed) + tls_lines
+        if settings.drop_invalid_header_fields:
+            passed = _INVALID_FIELD.sub(b"", passed)
+        host = self._host(head, settings)
+        if host != head.host:
+            passed = b"\r\nHost: " + host + _HOST_LINE.sub(b"", passed)
+        return passed
+
+    def _host(self, head: RequestHead, settings: HttpSettings) -> bytes:
+        if not head.host:
+            return self._address
+        if settings.preserve_host_header:
+            return head.sent_host
+        if self._port in _DEFAULT_PORTS or head.absolute or re.search(rb":[0-9]+\Z", head.host):
+            return head.host
+        return head.host + b":%d" % self._port
+
+    def _tls_lines(self, settings: HttpSettings) -> bytes:
+        if self._tls is None or not settings.tls_version_and_cipher_headers:
+            return b""
+        protocol, cipher = self._tls.protocol.encode(), self._tls.cipher.encode()
+        return b"\r\nx-amzn-tls-version: %b\r\nx-amzn-tls-cipher-suite: %b" % (protocol, cipher)
 
 
-def _named_by_connection(headers: Headers) -> frozenset[bytes]:
-    """Headers that the sender declared hop-by-hop itself, but for those that cannot be."""
-    for name, value in headers:
-        if name.lower() == b"connection":
-            named = {part.strip().lower() for part in value.split(b",")}
-            return frozenset(named - {b"close", b"keep-alive", b"host", b"content-length"})
-    return frozenset()
+class Tracing:
+    """X-Amzn-Trace-Id: identifiers that are unique within a run; their time is virtual."""
 
+    def __init__(self, random: Random) -> None:
+        self._random = random
 
-def _phrase(status: int) -> bytes:
-    try:
-        return HTTPStatus(status).phrase.encode()
-    except ValueError:
-        return b""
+    def value(self, sent: bytes, now_s: float) -> bytes:
+        """The header for the target. sent: what the client's request carried, b"" without one."""
+        own = b"1-%08x-%024x" % (int(now_s), self._random.getrandbits(96))
+        if not sent:
+            return b"Root=" + own
+        fields = [field.strip() for field in sent.split(b";") if field.strip()]
+        others = [field for field in fields if not field.lower().startswith(b"self=")]
+        if not any(field.lower().startswith(b"root=") for field in others):
+            return b";".join([b"Root=" + own, *others])
+        return b";".join([b"Self=" + own, *others])

@@ -1,17 +1,18 @@
-"""The connections to one target: a small pool of idle ones, and those in use."""
+"""The connections to one target: for each node a small pool of idle ones, and those in use."""
 
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
 from blackstart.emulator.snapshot import Reach, TargetSnapshot
 
-_MAX_IDLE = 32
+_MAX_IDLE = 64
+_SEVERITY = (Reach.OPEN, Reach.TRACKED, Reach.SILENT)
 
 
 class TargetConnections:
     """A registration as requests reach it: where it is, idle connections to reuse, and those in use.
 
-    tls: speak TLS to it, whatever certificate it shows, as an ALB does. in_flight: requests now. answered, failed: since
-    it was registered: answers that began, and among them 5xx answers plus requests that it never answered.
-    unanswered: those last ones alone.
+    tls: speak TLS to it, whatever certificate it shows, as an ALB does. in_flight: requests now. Since it was
+    registered: answered, answers that began; unanswered, requests that failed before one did; failed, those and the
+    answers with 5xx.
     """
 
     def __init__(self, snapshot: TargetSnapshot, tls: bool = False) -> None:
@@ -19,9 +20,10 @@ class TargetConnections:
         self.tls = tls
         self.in_flight = 0
         self.answered = 0
-        self.failed = 0
         self.unanswered = 0
-        self._idle: list[UpstreamConnection] = []
+        self.failed = 0
+        self._open = _is_open(snapshot)
+        self._idle: dict[str, list[UpstreamConnection]] = {}
         self._active: set[UpstreamConnection] = set()
 
     def request_began(self) -> None:
@@ -39,31 +41,37 @@ class TargetConnections:
 
     def target_failed(self) -> None:
         """No connection, or one that broke or went quiet before an answer began."""
-        self.failed += 1
         self.unanswered += 1
+        self.failed += 1
 
-    @property
-    def silent(self) -> bool:
-        return self.snapshot.reach is Reach.SILENT
+    def reach_from(self, zone: str) -> Reach:
+        """What a new connection of the node in a zone meets: of the host's reach and the network's, the worse."""
+        snapshot = self.snapshot
+        return max(snapshot.reach, snapshot.reach_from.get(zone, Reach.OPEN), key=_SEVERITY.index)
 
     def update(self, snapshot: TargetSnapshot) -> None:
-        """Take over a changed snapshot: a target that is held, silent or moved gets no new request on old sockets."""
+        """Take over a changed snapshot: a target that is held or moved gets no new request on old connections; one
+        that went silent is not heard on any.
+        """
         moved = snapshot.address != self.snapshot.address
         self.snapshot = snapshot
-        if self.silent:
-            for connection in self._active:
-                connection.deafen()
-        if self.silent or moved or snapshot.held is not None:
-            self.close_idle()
+        self._open = _is_open(snapshot)
+        for connection in self._active:
+            connection.deafen(self.reach_from(connection.zone) is Reach.SILENT)
+        for zone in list(self._idle):
+            if moved or snapshot.held is not None or self.reach_from(zone) is Reach.SILENT:
+                self._close_idle(zone)
 
-    def take(self, now_real_s: float, idle_timeout_real_s: float) -> UpstreamConnection | None:
-        """The most recently used idle connection that the target has not closed meanwhile.
+    def take(self, zone: str, now_real_s: float, idle_timeout_real_s: float, sure: bool) -> UpstreamConnection | None:
+        """The most recently used idle connection of a node that the target has not closed meanwhile.
 
-        idle_timeout_real_s: a connection is not reused after this long.
+        idle_timeout_real_s: a connection is not reused after this long. sure: look at the socket as well, for a request
+        that cannot be sent twice.
         """
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.reusable(now_real_s, idle_timeout_real_s):
+        idle = self._idle.get(zone)
+        while idle:
+            connection = idle.pop()
+            if connection.reusable(now_real_s, idle_timeout_real_s, sure):
                 self._active.add(connection)
                 return connection
             connection.close()
@@ -75,23 +83,35 @@ class TargetConnections:
     def put(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request, or close it when there is no use for it."""
         self._active.discard(connection)
-        if self.silent or self.snapshot.held is not None or len(self._idle) >= _MAX_IDLE:
+        idle = self._idle.get(connection.zone)
+        if idle is None:
+            idle = self._idle[connection.zone] = []
+        useless = self.snapshot.held is not None or not (self._open or self._heard(connection))
+        if useless or len(idle) >= _MAX_IDLE:
             connection.close()
         else:
-            self._idle.append(connection)
+            idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
         self._active.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
-
-    def close_idle(self) -> None:
-        idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        idle = self._idle.get(connection.zone)
+        if idle and connection in idle:
+            idle.remove(connection)
 
     def deregister(self) -> None:
         """The registration is gone: what is still running gets a 502, as after an expired deregistration delay."""
-        self.close_idle()
+        for zone in list(self._idle):
+            self._close_idle(zone)
         for connection in list(self._active):
             connection.break_off()
+
+    def _heard(self, connection: UpstreamConnection) -> bool:
+        return self.reach_from(connection.zone) is not Reach.SILENT
+
+    def _close_idle(self, zone: str) -> None:
+        for connection in self._idle.pop(zone, ()):
+            connection.close()
+
+
+def _is_open(snapshot: TargetSnapshot) -> bool:
+    return snapshot.reach is Reach.OPEN and not snapshot.reach_from

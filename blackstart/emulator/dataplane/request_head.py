@@ -1,0 +1,300 @@
+"""The head of a client's request: read strictly, and the same bytes only once.
+
+What breaks the grammar of RFC 9112 is refused and never passed on. `httptools` is not used here: desync mitigation
+must see the header fields as they were sent, those included that a parser rejects or merges.
+
+Sources: RFC 9110, RFC 9112; ELB user guide, "Quotas for your Application Load Balancers" (16 KB request line and
+single header, 64 KB entire header) and "Troubleshoot your Application Load Balancers" (400, 405, 414, 463, 501, 505).
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from blackstart.emulator.decisions.desync import (
+    COMPLIANT,
+    Classification,
+    Reason,
+    Tier,
+    classify,
+    concerns_framing,
+    content_length,
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+MAX_LINE_BYTES = 16 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+MAX_FORWARDED_FOR = 30
+CHUNKED = -1
+_REMEMBERED_BYTES = 4096
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+    }
+)
+_OWN = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port", b"x-amzn-trace-id", b"expect"})
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])")
+_HEADER_LINES = re.compile(rb"(?:\r\n" + _TOKEN + rb"++:[^\x00\r\n]*+)*+")
+_HEADER = re.compile(rb"\r\n([^:]+):[ \t]*([^\r]*)")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_ABSOLUTE = re.compile(rb"(?i)https?://([^/?#]*)(.*)")
+_COLLECTED = {
+    b"host": "hosts",
+    b"content-length": "lengths",
+    b"transfer-encoding": "codings",
+    b"x-forwarded-for": "forwarded",
+}
+_CONTROL = re.compile(rb"[\x01-\x08\x0b-\x1f\x7f]")
+
+
+class Refusal(NamedTuple):
+    """A request that is answered with an error and goes no further; its connection is closed."""
+
+    status: int
+    classification: Classification = COMPLIANT
+
+
+class Refused(Exception):  # noqa: N818  (it is an answer, not an error of ours)
+    """Raised with the Refusal while a head is read."""
+
+    def __init__(self, status: int, tier: Tier = Tier.COMPLIANT, reason: Reason = Reason.COMPLIANT) -> None:
+        super().__init__(status)
+        self.refusal = Refusal(status, Classification(tier, reason))
+
+
+@dataclass(slots=True, eq=False)
+class RequestHead:
+    """What a client asked for; shared by all requests of the same bytes, so nobody changes one.
+
+    url: in origin form, or "*". headers: as sent, but for the Host of a request in absolute form. http_1_1: the
+    client's version allows chunked answers. length: of the body; CHUNKED when it says so itself. passed: the header
+    lines that every target gets, each after a line end. forwarded_for: what X-Forwarded-For said.
+    host: that the request is for; sent_host: as the Host header had it, which is another when the URL named one
+    (absolute). trace: X-Amzn-Trace-Id as sent. line: the request line.
+    """
+
+    method: bytes
+    url: bytes
+    headers: Headers
+    http_1_1: bool
+    keep_alive: bool
+    length: int = 0
+    host: bytes = b""
+    sent_host: bytes = b""
+    passed: bytes = b""
+    forwarded_for: bytes = b""
+    trace: bytes = b""
+    expects_continue: bool = False
+    absolute: bool = False
+    classification: Classification = COMPLIANT
+    line: bytes = b""
+
+    def value(self, name: bytes) -> bytes:
+        """A header's first value, b"" when there is none. name: lower case."""
+        for key, value in self.headers:
+            if key.lower() == name:
+                return value
+        return b""
+
+    @property
+    def chunked(self) -> bool:
+        return self.length == CHUNKED
+
+
+def read_request_head(text: bytes) -> RequestHead | Refusal:
+    """A head without its final empty line. Small ones are remembered, because clients repeat themselves."""
+    return _remembered(text) if len(text) <= _REMEMBERED_BYTES else _read(text)
+
+
+def too_long(unfinished: bytes | bytearray) -> Refusal | None:
+    """Whether a head that goes on is over a limit already, or cannot become one."""
+    line_end = unfinished.find(b"\r\n")
+    if (len(unfinished) if line_end < 0 else line_end) > MAX_LINE_BYTES:
+        return Refusal(414)
+    if len(unfinished) > MAX_HEAD_BYTES or len(unfinished) - unfinished.rfind(b"\r\n") > MAX_LINE_BYTES + 2:
+        return Refusal(400)
+    if unfinished.count(b"\n") != unfinished.count(b"\r\n"):
+        return Refusal(400)
+    return None
+
+
+def _read(text: bytes) -> RequestHead | Refusal:
+    try:
+        return _parse(text)
+    except Refused as refused:
+        return refused.refusal
+
+
+_remembered = lru_cache(maxsize=1024)(_read)
+
+
+class _Block:
+    """The header lines of a head, read; clients send the same ones with one URL after the other."""
+
+    __slots__ = (
+        "coding", "codings", "connection", "expect", "forwarded", "headers", "hosts", "lengths", "passed", "rewritten",
+        "trace", "unusual",
+    )  # fmt: skip
+
+    def __init__(self, block: bytes) -> None:
+        if not _HEADER_LINES.fullmatch(block):
+            raise Refused(400, Tier.SEVERE, Reason.BAD_HEADER)
+        self.headers = _headers(block)
+        self.connection: set[bytes] = set()
+        self.codings: list[bytes] = []
+        self.lengths: list[bytes] = []
+        self.hosts: list[bytes] = []
+        self.forwarded: list[bytes] = []
+        self.trace = b""
+        self.expect = b""
+        self.rewritten = False
+        self.unusual = _CONTROL.search(block) is not None
+        for name, value in self.headers:
+            self._take(name.lower(), value)
+        self.connection -= {b"host", b"content-length"}
+        self.rewritten = self.rewritten or len(self.lengths) > 1
+        self.coding = b",".join(self.codings).strip(b" \t").lower() if self.codings else None
+        self.passed = (
+            _passed(self.headers, self.connection, chunked=self.coding == b"chunked") if self.rewritten else block
+        )
+        if sum(value.count(b",") + 1 for value in self.forwarded) > MAX_FORWARDED_FOR:
+            raise Refused(463)
+
+    def _take(self, key: bytes, value: bytes) -> None:
+        if key in _COLLECTED:
+            getattr(self, _COLLECTED[key]).append(value)
+        elif key == b"connection":
+            self.connection.update(part.strip(b" \t") for part in value.lower().split(b","))
+        elif key == b"x-amzn-trace-id":
+            self.trace = value
+        elif key == b"expect":
+            self.expect = value.lower()
+        self.rewritten = self.rewritten or key in HOP_BY_HOP or key in _OWN
+        self.unusual = self.unusual or concerns_framing(key)
+
+
+_block = lru_cache(maxsize=1024)(_Block)
+
+
+def _parse(text: bytes) -> RequestHead:
+    line_end = text.find(b"\r\n")
+    line = text if line_end < 0 else text[:line_end]
+    lines = text[len(line) :]
+    method, url, minor = _request_line(line)
+    if len(text) > MAX_HEAD_BYTES:
+        raise Refused(400)
+    block = _block(lines) if len(lines) <= _REMEMBERED_BYTES else _Block(lines)
+    connection, headers, passed = block.connection, block.headers, block.passed
+    host, url, absolute = _authority(url, method, block.hosts, minor)
+    if absolute:
+        headers = [(b"Host", host), *((name, value) for name, value in headers if name.lower() != b"host")]
+        passed = _passed(headers, connection, chunked=block.coding == b"chunked")
+    length, classification = 0, COMPLIANT
+    if block.unusual or minor > 1:
+        classification = classify(method, minor, headers)
+        length = _length(block.coding, block.lengths, minor, classification)
+    http_1_1 = minor >= 1
+    keep_alive = b"close" not in connection and (http_1_1 or b"keep-alive" in connection)
+    forwarded = b", ".join(block.forwarded)
+    expects_continue = http_1_1 and length != 0 and block.expect == b"100-continue"
+    return RequestHead(
+        method, url, headers, http_1_1, keep_alive, length, host, block.hosts[0] if block.hosts else b"",
+        passed, forwarded, block.trace, expects_continue,
+        absolute, classification, line,
+    )  # fmt: skip
+
+
+def _request_line(line: bytes) -> tuple[bytes, bytes, int]:
+    if len(line) > MAX_LINE_BYTES:
+        raise Refused(414)
+    found = _REQUEST_LINE.fullmatch(line)
+    if found is None:
+        raise Refused(400, Tier.SEVERE, _why_not(line))
+    method, url, major, minor = found.groups()
+    if major != b"1":
+        raise Refused(505 if major > b"1" else 400, Tier.SEVERE, Reason.BAD_VERSION)
+    if method == b"TRACE":
+        raise Refused(405)
+    if method == b"CONNECT":
+        raise Refused(400)
+    return method, url, int(minor)
+
+
+def _why_not(line: bytes) -> Reason:
+    method, _, rest = line.partition(b" ")
+    url, _, version = rest.rpartition(b" ")
+    if not re.fullmatch(_TOKEN + rb"+", method):
+        return Reason.BAD_METHOD
+    return Reason.BAD_URI if re.fullmatch(rb"HTTP/[0-9]\.[0-9]", version) and url else Reason.BAD_VERSION
+
+
+def _headers(block: bytes) -> Headers:
+    headers: Headers = _HEADER.findall(block)
+    for index, (name, value) in enumerate(headers):
+        if value[-1:] in (b" ", b"\t"):
+            headers[index] = (name, value.rstrip(b" \t"))
+        if len(name) + len(value) > MAX_LINE_BYTES - 2:
+            raise Refused(400)
+    return headers
+
+
+def _authority(url: bytes, method: bytes, hosts: list[bytes], minor: int) -> tuple[bytes, bytes, bool]:
+    """Host, URL in origin form, and whether the URL had named the host."""
+    if len(hosts) > 1 or (not hosts and minor >= 1):
+        raise Refused(400)
+    host = hosts[0] if hosts else b""
+    if hosts and not _HOST.fullmatch(host):
+        raise Refused(400)
+    if url.startswith(b"/") or (url == b"*" and method == b"OPTIONS"):
+        return host, url, False
+    found = _ABSOLUTE.fullmatch(url)
+    if found is None or not _HOST.fullmatch(found[1]):
+        raise Refused(400)
+    path = found[2] if found[2].startswith(b"/") else b"/" + found[2]
+    return found[1], path, True
+
+
+def _length(coding: bytes | None, lengths: list[bytes], minor: int, classification: Classification) -> int:
+    """How long the body is; refused when that cannot be said, whatever the mitigation mode."""
+    if coding is not None:
+        if minor == 0 or classification.tier is Tier.SEVERE:
+            raise Refused(400, *classification)
+        if coding == b"chunked":
+            return CHUNKED
+        if coding != b"identity":
+            raise Refused(501)
+    if not lengths:
+        return 0
+    number = content_length(lengths[0])
+    if number is None or any(content_length(other) != number for other in lengths):
+        raise Refused(400, *classification)
+    return number
+
+
+def _passed(headers: Headers, named: set[bytes], chunked: bool) -> bytes:
+    """The lines for the target: one Content-Length at most, none beside chunks, nothing hop-by-hop."""
+    lines = [b""]
+    sized = chunked
+    for name, value in headers:
+        key = name.lower()
+        if key in HOP_BY_HOP or key in _OWN or key in named:
+            continue
+        if key == b"content-length":
+            if sized:
+                continue
+            sized = True
+        lines.append(name + b": " + value)
+    return b"\r\n".join(lines)
