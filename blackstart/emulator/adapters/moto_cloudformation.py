@@ -6,8 +6,10 @@ services (half a second), so it is loaded and mended at the first CloudFormation
 """
 
 import copy
+import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from blackstart.domain.unserved import Unserved, UnservedKind
@@ -21,6 +23,23 @@ LOAD_BALANCER = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 LISTENER = "AWS::ElasticLoadBalancingV2::Listener"
 SCALING_GROUP = "AWS::AutoScaling::AutoScalingGroup"
+# What `Fn::GetAtt` of these gives (CloudFormation template reference, "Return values") and moto does not know.
+ATTRIBUTES: Mapping[tuple[str, str], Callable[[Any], str]] = {
+    (LOAD_BALANCER, "LoadBalancerArn"): lambda balancer: str(balancer.arn),
+    (LOAD_BALANCER, "LoadBalancerFullName"): lambda balancer: str(balancer.arn).partition(":loadbalancer/")[2],
+    (TARGET_GROUP, "TargetGroupArn"): lambda group: str(group.arn),
+    (TARGET_GROUP, "TargetGroupFullName"): lambda group: str(group.arn).rpartition(":")[2],
+    (TARGET_GROUP, "TargetGroupName"): lambda group: str(group.name),
+    (LISTENER, "ListenerArn"): lambda listener: str(listener.arn),
+}
+COMPLETED = ("Tags", "Type", "LoadBalancerAttributes", "TargetGroupAttributes", "HealthCheckEnabled")
+CALLED_BY_POSITION = (
+    "create_load_balancer",
+    "create_listener",
+    "modify_listener",
+    "create_rule",
+    "modify_rule",
+)
 KINDS: Mapping[str, UnservedKind] = {
     LOAD_BALANCER: UnservedKind.LOAD_BALANCER,
     TARGET_GROUP: UnservedKind.TARGET_GROUP,
@@ -61,13 +80,16 @@ HONOURED: Mapping[str, frozenset[str]] = {
 
 
 def install(patches: Patches) -> None:
-    """Mend moto's CloudFormation as soon as somebody asks for it."""
+    """Mend moto's CloudFormation as soon as somebody asks for it. Before other calls of moto are replaced."""
+    from moto.elbv2.models import ELBv2Backend
     from moto.moto_server import werkzeug_app
+
+    signatures = {name: inspect.signature(getattr(ELBv2Backend, name)) for name in CALLED_BY_POSITION}
 
     def loading(original: Callable[[str], Any]) -> Callable[[str], Any]:
         def create_backend_app(service: str) -> Any:
             if service == SERVICE:
-                _mend(patches)
+                _mend(patches, signatures)
             return original(service)
 
         return create_backend_app
@@ -85,11 +107,34 @@ def unserved() -> Iterator[Unserved]:
                 yield from getattr(stack.resource_map, LEFT_OUT, {}).values()
 
 
-def _mend(patches: Patches) -> None:
+def _mend(patches: Patches, signatures: Mapping[str, inspect.Signature]) -> None:
     from moto.cloudformation import parsing
+    from moto.cloudformation.models import Stack
+    from moto.elbv2.models import ELBv2Backend
 
+    patches.replace(Stack, "stack_resources", _those_that_exist)
+    for name, signature in signatures.items():
+        patches.replace(ELBv2Backend, name, partial(_by_keyword, signature))
+    patches.replace(parsing, "clean_json", _with_attributes)
     for name in ("parse_and_create_resource", "parse_and_update_resource"):
         patches.replace(parsing, name, _completing)
+
+
+def _those_that_exist(original: Any) -> property:
+    return property(lambda stack: [resource for resource in original.fget(stack) if resource is not None])
+
+
+def _by_keyword(signature: inspect.Signature, original: Callable[..., Any]) -> Callable[..., Any]:
+    """The API's handlers name every argument, CloudFormation's models do not: what checks them sees one form only."""
+
+    def call(backend: Any, *given: Any, **named: Any) -> Any:
+        bound = signature.bind(backend, *given, **named)
+        bound.apply_defaults()  # the API's handlers leave none out
+        wanted = dict(bound.arguments)
+        wanted.pop("self")
+        return original(backend, **wanted)
+
+    return call
 
 
 def _completing(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,7 +142,7 @@ def _completing(original: Callable[..., Any]) -> Callable[..., Any]:
         as_declared = copy.deepcopy(declared)  # moto resolves references in place
         resource = original(logical_id, declared, resources, account_id, region_name)
         if _is_wanted(as_declared, resources):
-            properties = _resolved(as_declared.get("Properties", {}), resources)
+            properties = as_declared.get("Properties", {})
             if resource is not None:
                 _complete(resource, logical_id, as_declared["Type"], properties, resources)
             _note(resource, logical_id, as_declared["Type"], properties, resources)
@@ -111,11 +156,26 @@ def _is_wanted(declared: Mapping[str, Any], resources: Any) -> bool:
     return not condition or bool(resources.lazy_condition_map[condition])
 
 
-def _resolved(properties: dict[str, Any], resources: Any) -> dict[str, Any]:
-    from moto.cloudformation.parsing import clean_json
+def _resolved(properties: Mapping[str, Any], names: Iterable[str], resources: Any) -> dict[str, Any]:
+    """These of the properties, references replaced by what they refer to."""
+    from moto.cloudformation import parsing
 
-    resolved: dict[str, Any] = clean_json(properties, resources)
-    return resolved
+    return {name: parsing.clean_json(properties[name], resources) for name in names if name in properties}
+
+
+def _with_attributes(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`Fn::GetAtt` of what moto knows no attribute of."""
+
+    def clean_json(value: Any, resources: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("Fn::GetAtt"), list):
+            logical_id, *attribute = value["Fn::GetAtt"]
+            declared = resources._resource_json_map.get(logical_id, {})
+            known = ATTRIBUTES.get((declared.get("Type", ""), ".".join(attribute)))
+            if known is not None:
+                return known(resources[logical_id])
+        return original(value, resources)
+
+    return clean_json
 
 
 def _complete(resource: Any, logical_id: str, type_: str, properties: Mapping[str, Any], resources: Any) -> None:
@@ -124,20 +184,26 @@ def _complete(resource: Any, logical_id: str, type_: str, properties: Mapping[st
     """
     own = {**resources.tags, LOGICAL_ID_TAG: logical_id}
     if type_ in (LOAD_BALANCER, TARGET_GROUP):
-        tagged = own | {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags", ())}
-        backend = next(b for b in moto_backends.existing("elbv2") if resource.arn in _elbv2(b))
-        backend.tagging_service.tag_resource(resource.arn, [{"Key": k, "Value": v} for k, v in tagged.items()])
-    if type_ == LOAD_BALANCER:
-        resource.attrs.update(_attributes(properties.get("LoadBalancerAttributes", ())))
-        resource.type = properties.get("Type", resource.type)
-    elif type_ == TARGET_GROUP:
-        resource.attributes.update(_attributes(properties.get("TargetGroupAttributes", ())))
-        if "HealthCheckEnabled" in properties:
-            resource.healthcheck_enabled = str(properties["HealthCheckEnabled"]).lower() == "true"
+        _complete_load_balancing(resource, type_, _resolved(properties, COMPLETED, resources), own)
     elif type_ == SCALING_GROUP:
         resource.tags = [*resource.tags, *(_group_tag(resource.name, key, value) for key, value in own.items())]
         if "HealthCheckGracePeriod" not in properties:
             resource.health_check_grace_period = 0
+
+
+def _complete_load_balancing(resource: Any, type_: str, properties: Mapping[str, Any], own: dict[str, str]) -> None:
+    tagged = own | {tag["Key"]: str(tag["Value"]) for tag in properties.get("Tags", ())}
+    backend = next(b for b in moto_backends.existing("elbv2") if resource.arn in _elbv2(b))
+    backend.tagging_service.tag_resource(resource.arn, [{"Key": k, "Value": v} for k, v in tagged.items()])
+    if type_ == LOAD_BALANCER:
+        resource.type = properties.get("Type", resource.type)
+        if attributes := _attributes(properties.get("LoadBalancerAttributes", ())):
+            backend.modify_load_balancer_attributes(resource.arn, attributes)
+    else:
+        if "HealthCheckEnabled" in properties:
+            resource.healthcheck_enabled = str(properties["HealthCheckEnabled"]).lower() == "true"
+        if attributes := _attributes(properties.get("TargetGroupAttributes", ())):
+            backend.modify_target_group_attributes(resource.arn, attributes)
 
 
 def _elbv2(backend: Any) -> Mapping[str, Any]:
@@ -165,7 +231,8 @@ def _note(resource: Any, logical_id: str, type_: str, properties: Mapping[str, A
     stack = str(resources["AWS::StackName"])
     ignored = sorted(set(properties) - HONOURED[type_]) if type_ in HONOURED else []
     if resource is None and type_ not in NULL_MODELS:
-        named = [value for key, value in properties.items() if key.endswith("Name") and isinstance(value, str)]
+        names = [key for key in properties if key.endswith("Name")]
+        named = [str(value) for value in _resolved(properties, names, resources).values() if value is not None]
         noted[logical_id] = Unserved(
             kind=KINDS.get(type_, UnservedKind.OTHER),
             resource=f"{stack}/{logical_id}",
