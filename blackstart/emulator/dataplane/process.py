@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from blackstart.domain.clock import Anchor
+from blackstart.emulator.dataplane.access_logs import AccessLogs
 from blackstart.emulator.dataplane.checks import Checks
 from blackstart.emulator.dataplane.clock import VirtualClock
 from blackstart.emulator.dataplane.control_link import ControlLink
@@ -33,6 +34,8 @@ class DataPlane:
         self._timings = Timings()
         self._opinions = Opinions(self._clock.now_s, self._opinion_changed)
         self._fleet = Fleet(self._opinions, self._counting, self._clock)
+        self._logs = AccessLogs(self._fleet)
+        self._fleet.access_log_sink = self._logs.add
         self._listeners = Listeners(self._fleet)
         self._checks = Checks(self._clock, self._opinions, self._timings)
         self._dns = DnsServer(Resolver(self._fleet.dns_nodes))
@@ -80,6 +83,7 @@ class DataPlane:
             await asyncio.sleep(_LAG_PERIOD_REAL_S)
             await self._listeners.retry()
             self._listeners.close_idle(_CLIENT_IDLE_REAL_S)
+            self._send_logs()
             self._report_problems()
             self._stand = self._stand or standing(self._fleet)
             self._link.send(self._timings.lag(self._listeners.problems(), self._stand))
@@ -90,6 +94,11 @@ class DataPlane:
             if self._link.connected:
                 for counters in self._counting.take_closed():
                     self._link.send(counters)
+
+    def _send_logs(self) -> None:
+        if self._link.connected:
+            for logged in self._logs.take():
+                self._link.send(logged)
 
     def _report_problems(self) -> None:
         problems = self._listeners.problems()
