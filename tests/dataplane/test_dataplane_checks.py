@@ -11,15 +11,24 @@ import trustme
 
 from blackstart.domain.target_health import HealthCheck, TargetState
 from blackstart.emulator.dataplane import checks
-from blackstart.emulator.dataplane.checks import Check, check_phase_s
+from blackstart.emulator.dataplane.checks import Check, Checks, check_phase_s
 from blackstart.emulator.dataplane.clock import VirtualClock
 from blackstart.emulator.dataplane.opinions import Opinions
 from blackstart.emulator.dataplane.probe import probe, request_text
 from blackstart.emulator.dataplane.timings import Timings
-from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey
+from blackstart.emulator.dataplane.topology import CheckKey, NodeKey, TargetKey, Topology
 from blackstart.emulator.decisions.target_health import ProbeOutcome, ProbeResult
 from blackstart.emulator.protocol import HealthChanged
-from blackstart.emulator.snapshot import Reach, TargetSnapshot
+from blackstart.emulator.snapshot import (
+    Forward,
+    ListenerSnapshot,
+    LoadBalancerSnapshot,
+    NodeSnapshot,
+    Reach,
+    Snapshot,
+    TargetGroupSnapshot,
+    TargetSnapshot,
+)
 
 ADDRESS = "127.83.7.9"
 ZONE, OTHER_ZONE = "us-east-1a", "us-east-1b"
@@ -214,3 +223,35 @@ def test_an_opinion_changes_at_the_time_of_the_check_that_decided_it() -> None:
     with probing(refused):
         asyncio.run(run_check(clock, told, until=lambda: bool(told) and told[-1].state is TargetState.UNHEALTHY))
     assert (told[-1].time_s, told[-1].node_zone) == (clock.due[1], OTHER_ZONE)
+
+
+def test_the_nodes_stay_evenly_apart_when_a_zone_is_added() -> None:
+    zones = ["us-east-1a", "us-east-1b", "us-east-1c"]
+    clock = Leaping(0)
+    asked: list[float] = []
+    clock.real_until_s = lambda time_s: asked.append(time_s) or 3600.0  # type: ignore[method-assign,func-returns-value]
+
+    def topology(*enabled: str) -> Topology:
+        group = TargetGroupSnapshot(
+            arn="group", metric_name="group", health_check=HealthCheck(interval_s=10), targets=(target(80),)
+        )
+        balancer = LoadBalancerSnapshot(
+            arn="lb",
+            metric_name="lb",
+            dns_name="web",
+            nodes=tuple(NodeSnapshot(zone=zone, address=ADDRESS) for zone in enabled),
+            listeners=(ListenerSnapshot(arn="listener", port=80, action=Forward.to("group")),),
+        )
+        return Topology(Snapshot(version=1, load_balancers=(balancer,), target_groups=(group,)))
+
+    async def run() -> None:
+        checking = Checks(cast(VirtualClock, clock), Opinions(clock.now_s, lambda *_: None), Timings())
+        checking.apply(topology(*zones[:2]))
+        checking.apply(topology(*zones))
+        checking.stop()
+
+    asyncio.run(run())
+    two = [check_phase_s("i-1", 80, node, 2, 10) for node in range(2)]
+    three = [check_phase_s("i-1", 80, node, 3, 10) for node in range(3)]
+    # the first node keeps its place, the others move
+    assert [due_s % 10 for due_s in asked] == pytest.approx([*two, *three[1:]], abs=1e-4)

@@ -58,12 +58,13 @@ class Check:
         opinions.begin(key, target.registration, health_check)
         self._schedule(clock.now_s())
 
-    def update(self, target: TargetSnapshot, health_check: HealthCheck) -> None:
-        """Take changed settings; a new interval counts from now on, running checks keep theirs."""
-        rescheduled = health_check.interval_s != self.health_check.interval_s
+    def update(self, target: TargetSnapshot, phase_ratio: float, health_check: HealthCheck) -> None:
+        """Take changed settings; a new interval or phase counts from now on, running checks keep theirs."""
+        before = (self._phase_ratio, self.health_check.interval_s)
         self.target = target
         self.health_check = health_check
-        if rescheduled:
+        self._phase_ratio = phase_ratio
+        if before != (phase_ratio, health_check.interval_s):
             self._unschedule()
             self._schedule(self._clock.now_s())
 
@@ -123,10 +124,13 @@ class Checks:
                 self._checks.pop(key).stop()
         for key, target in wanted.items():
             health_check = topology.groups[key.target.group_arn].health_check
+            phase_ratio = _phase_ratio(key, topology)
             if key in self._checks:
-                self._checks[key].update(target, health_check)
+                self._checks[key].update(target, phase_ratio, health_check)
             else:
-                self._checks[key] = self._begin(key, target, health_check, topology)
+                self._checks[key] = Check(
+                    key, target, phase_ratio, health_check, self._clock, self._opinions, self._timings
+                )
 
     def stop(self) -> None:
         for check in self._checks.values():
@@ -138,8 +142,9 @@ class Checks:
         enabled = topology.groups[key.target.group_arn].health_check.enabled
         return target.registration != check.target.registration or enabled != check.health_check.enabled
 
-    def _begin(self, key: CheckKey, target: TargetSnapshot, health_check: HealthCheck, topology: Topology) -> Check:
-        balancer, _ = topology.nodes[key.node]
-        zones = [node.zone for node in balancer.nodes]
-        phase_ratio = check_phase_s(target.target_id, target.port, zones.index(key.node.zone), len(zones), 1.0)
-        return Check(key, target, phase_ratio, health_check, self._clock, self._opinions, self._timings)
+
+def _phase_ratio(key: CheckKey, topology: Topology) -> float:
+    """The share of the interval that has passed when a node's check begins."""
+    balancer, _ = topology.nodes[key.node]
+    zones = [node.zone for node in balancer.nodes]
+    return check_phase_s(key.target.target_id, key.target.port, zones.index(key.node.zone), len(zones), 1.0)
