@@ -14,7 +14,7 @@ from blackstart.emulator.dataplane.rules import Chosen, ListenerRules
 from blackstart.emulator.dataplane.silence import silence, unsilence
 from blackstart.emulator.dataplane.tls import ListenerTls
 from blackstart.emulator.dataplane.topology import NodeKey, Topology
-from blackstart.emulator.snapshot import Action, ListenerSnapshot, Reach
+from blackstart.emulator.snapshot import ListenerSnapshot, Reach
 
 _TLS_CLOSE_REAL_S = 120.0  # a client may take so long over the rest of an answer after which its connection is closed
 
@@ -104,10 +104,6 @@ class Listener:
     def choose(self, head: RequestHead, client_ip: str) -> Chosen:
         """The action of the rule that a request meets and the rule's priority, or the default action."""
         return self._rules.choose(head, client_ip)
-
-    def choose_action(self, head: RequestHead) -> Action:
-        """As `choose`, where the client's address is not at hand: no source-ip condition holds."""
-        return self._rules.choose(head, "").action
 
     def connected(self, connection: ClientConnection) -> None:
         self._connections.add(connection)
