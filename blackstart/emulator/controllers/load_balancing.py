@@ -1,5 +1,6 @@
 """Load balancers: the snapshot that the data plane works from, and the truth about target health."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from blackstart.domain.target_health import TargetState
@@ -15,6 +16,7 @@ from blackstart.emulator.controllers.load_balancer_facts import (
 from blackstart.emulator.controllers.metrics import CountedTarget, HostCensus
 from blackstart.emulator.controllers.snapshot_building import SnapshotBuilder
 from blackstart.emulator.controllers.target_book import TargetBook
+from blackstart.emulator.decisions.group_health import below_minimum
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.target_health import TargetHealth, combined_health
 from blackstart.emulator.decisions.target_registration import (
@@ -24,7 +26,7 @@ from blackstart.emulator.decisions.target_registration import (
     override,
 )
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.snapshot import Snapshot
+from blackstart.emulator.snapshot import Snapshot, TargetGroupSnapshot
 
 
 class LoadBalancingController:
@@ -118,17 +120,25 @@ class LoadBalancingController:
         )
 
     def failing_open(self, load_balancer_arn: str) -> bool:
-        """Whether a target group of the load balancer has targets and none of them is healthy.
+        """Whether a target group of the load balancer has too few healthy targets everywhere (routing failover).
 
-        Draining and unused targets do not count. Then each of its nodes sends requests to all of them.
+        With cross-zone load balancing targets count over all zones, else each zone for itself. Draining and unused ones
+        do not count.
         """
         uses = next((balancer.uses for balancer in self._balancers if balancer.arn == load_balancer_arn), frozenset())
-        for group in self.snapshot.target_groups:
-            if group.arn in uses:
-                states = [self.health(group.arn, t.target_id, t.port).state for t in group.targets if t.held is None]
-                if states and not any(state in (TargetState.HEALTHY, TargetState.UNAVAILABLE) for state in states):
-                    return True
-        return False
+        return any(self._fails_open(group) for group in self.snapshot.target_groups if group.arn in uses)
+
+    def _fails_open(self, group: TargetGroupSnapshot) -> bool:
+        healthy: Counter[str] = Counter()
+        registered: Counter[str] = Counter()
+        for target in group.targets:
+            if target.held is None:
+                scope = "" if group.cross_zone else target.zone
+                state = self.health(group.arn, target.target_id, target.port).state
+                healthy[scope] += state in (TargetState.HEALTHY, TargetState.UNAVAILABLE)
+                registered[scope] += 1
+        below = (below_minimum(healthy[scope], total, group.routing_failover) for scope, total in registered.items())
+        return bool(registered) and all(below)
 
     def _refresh(self, groups: tuple[TargetGroupFacts, ...], now_s: float) -> None:
         self._balancers = self._store.load_balancers()
