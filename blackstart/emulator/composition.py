@@ -20,13 +20,13 @@ from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
 from blackstart.emulator.adapters.moto_overview import declared
 from blackstart.emulator.adapters.own_pages import Page
 from blackstart.emulator.adapters.status_page import status_page
-from blackstart.emulator.assembly import Frame, assemble
+from blackstart.emulator.assembly import Controllers, Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
 from blackstart.emulator.controllers.measurement import OwnFailures
 from blackstart.emulator.controllers.overview import RecentTraffic, Sight, overview
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import Counters, Upward
+from blackstart.emulator.protocol import CounterRow, Counters, Upward
 from blackstart.emulator.snapshot import Snapshot
 
 LONGEST_SOCKET_PATH = 100
@@ -115,7 +115,7 @@ class Emulator:
 
     def _pages(self) -> dict[str, Page]:
         return {
-            PAGE_PATH: Page("text/html; charset=utf-8", lambda: status_page(self.status())),
+            PAGE_PATH: Page("text/html; charset=utf-8", lambda: status_page(self.status(), links=(CA_PATH,))),
             CA_PATH: Page("application/x-pem-file", lambda: self._authority.bundle_pem),
         }
 
@@ -181,36 +181,9 @@ class Emulator:
                 "what the stack looks like cannot be told: a request or a controller does not come to its end",
             )
         try:
-            return self._look(), ()
+            return look(self._controllers, self._traffic.rows(self.plane.now_s())), ()
         finally:
             self.plane.lock.release()
-
-    def _look(self) -> Sight:
-        controllers = self._controllers
-        snapshot = controllers.balancing.snapshot
-        return Sight(
-            snapshot=snapshot,
-            declared=declared(),
-            opinions={
-                group.arn: {
-                    target: dict(by_zone) for target, by_zone in controllers.registry.opinions(group.arn).items()
-                }
-                for group in snapshot.target_groups
-            },
-            held={
-                (group.arn, target.target_id, target.port): controllers.balancing.health(
-                    group.arn, target.target_id, target.port
-                )
-                for group in snapshot.target_groups
-                for target in group.targets
-                if target.held is not None
-            },
-            instances=dict(controllers.ec2.facts),
-            pids=dict(controllers.ec2.pids),
-            in_dns=controllers.measurement.in_dns,
-            failing_open=controllers.measurement.failing_open,
-            traffic=self._traffic.rows(self.plane.now_s()),
-        )
 
     def _own_failures(self) -> OwnFailures:
         return OwnFailures(data_plane_restarts=self._link.restarts, controller_failures=self.plane.failures)
@@ -234,6 +207,30 @@ class Emulator:
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.plane.queue(lambda: self._link.send(snapshot))
+
+
+def look(controllers: Controllers, traffic: tuple[CounterRow, ...] = ()) -> Sight:
+    """Copy what the controllers know. Under the lock, so it makes nothing of it yet."""
+    snapshot, balancing = controllers.balancing.snapshot, controllers.balancing
+    targets = [(group.arn, target) for group in snapshot.target_groups for target in group.targets]
+    return Sight(
+        snapshot=snapshot,
+        declared=declared(),
+        opinions={
+            group.arn: {target: dict(by_zone) for target, by_zone in controllers.registry.opinions(group.arn).items()}
+            for group in snapshot.target_groups
+        },
+        held={
+            (arn, target.target_id, target.port): balancing.health(arn, target.target_id, target.port)
+            for arn, target in targets
+            if target.held is not None
+        },
+        instances=dict(controllers.ec2.facts),
+        pids=dict(controllers.ec2.pids),
+        in_dns=controllers.measurement.in_dns,
+        failing_open=controllers.measurement.failing_open,
+        traffic=traffic,
+    )
 
 
 def _socket_path(state: Path, emulator_id: str) -> Path:

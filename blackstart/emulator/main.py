@@ -140,6 +140,7 @@ def in_words(status: EmulatorStatus, state: Path) -> str:
         "",
         "In another terminal:",
         f"  export AWS_ENDPOINT_URL={status.endpoint} AWS_ACCESS_KEY_ID=offline AWS_SECRET_ACCESS_KEY=offline",
+        "  export AWS_DEFAULT_REGION=us-east-1",
         f"  blackstart emulator status --watch --endpoint {status.endpoint}",
     ]
     return "\n".join(lines) + "\n"

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
@@ -43,9 +44,7 @@ STYLES = {
 
 def show_status(status: EmulatorStatus) -> None:
     """Print it once: in colours and no wider than `WIDEST` on a terminal, in unbroken lines elsewhere."""
-    console = _console()
-    for part in describe(status):
-        console.print(part)
+    _print(_console(), describe(status))
 
 
 def watch(read: Callable[[], EmulatorStatus]) -> None:
@@ -53,9 +52,7 @@ def watch(read: Callable[[], EmulatorStatus]) -> None:
     console = _console()
     if not console.is_terminal:
         while True:
-            for part in _now(read):
-                console.print(part)
-            sys.stdout.flush()
+            _print(console, _now(read))
             time.sleep(WATCH_REAL_S)
     with Live(console=console, screen=True, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
@@ -86,6 +83,15 @@ def _console() -> Console:
         return Console(width=UNBROKEN, highlight=False, soft_wrap=True)
     console = Console(highlight=False)
     return Console(highlight=False, width=min(console.width, WIDEST))
+
+
+def _print(console: Console, parts: Iterable[RenderableType]) -> None:
+    if console.is_terminal:
+        console.print(Group(*parts))
+        return
+    with console.capture() as captured:
+        console.print(Group(*parts))
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
 
 
 def _now(read: Callable[[], EmulatorStatus]) -> list[RenderableType]:
@@ -180,10 +186,17 @@ def _scaling_group(group: ScalingGroupStatus) -> Iterator[RenderableType]:
     whole = group.in_service == group.desired
     capacity = Text(f"{group.in_service} of {group.desired} in service", style="green" if whole else "yellow")
     yield _title("Auto Scaling group", group.name, capacity, Text(f"min {group.min}, max {group.max}"))
+    by_zone = Counter(member.zone for member in group.members)
+    if by_zone:
+        yield Text(
+            "  " + ", ".join(f"{several(number, 'member')} in {zone}" for zone, number in sorted(by_zone.items()))
+        )
     table = _table()
     for member in sorted(group.members, key=lambda each: (each.zone, each.instance_id)):
-        table.add_row("", member.zone, member.instance_id, _state(member.lifecycle), Text(member.health))
-    yield table
+        if (member.lifecycle, member.health) != ("InService", "Healthy"):
+            table.add_row("", member.zone, member.instance_id, _state(member.lifecycle), Text(member.health))
+    if table.row_count:
+        yield table
 
 
 def _alarms(alarms: tuple[AlarmStatus, ...], now_s: float) -> Iterator[RenderableType]:
@@ -237,7 +250,7 @@ def _unserved(status: EmulatorStatus) -> Iterator[RenderableType]:
 
 def _title(kind: str, name: str, *rest: Text) -> Text:
     parts: list[Text] = [Text(name, style="bold cyan")] if name else []
-    return Text.assemble(Text(kind, style="bold"), "  ", Text("  ").join([*parts, *rest]))
+    return Text.assemble("\n", Text(kind, style="bold"), "  ", Text("  ").join([*parts, *rest]))
 
 
 def _table() -> Table:
