@@ -51,7 +51,7 @@ class Origin:
         if settings is not self._settings:
             self._settle(settings)
         passed = head.passed
-        if not self._usual or head.absolute or not head.host:
+        if not self._usual or head.host_differs or not head.host:
             passed = self._adapted(head, settings)
         own = self._own if not head.forwarded_for else self._forwarded(head.forwarded_for, settings)
         ending = b"\r\nTransfer-Encoding: chunked\r\n\r\n" if head.length == CHUNKED else b"\r\n\r\n"
@@ -84,17 +84,14 @@ class Origin:
             passed = _TLS_FIELD.sub(b"", passed) + tls_lines
         if settings.drop_invalid_header_fields:
             passed = _INVALID_FIELD.sub(b"", passed)
-        host = self._host(head, settings)
-        if host != head.host:
-            passed = b"\r\nHost: " + host + _HOST_LINE.sub(b"", passed)
-        return passed
+        return b"\r\nHost: " + self._host(head, settings) + _HOST_LINE.sub(b"", passed)
 
     def _host(self, head: RequestHead, settings: HttpSettings) -> bytes:
         if not head.host:
             return self._address
         if settings.preserve_host_header:
             return head.sent_host
-        if self._port in _DEFAULT_PORTS or head.absolute or re.search(rb":[0-9]+\Z", head.host):
+        if self._port in _DEFAULT_PORTS or re.search(rb":[0-9]+\Z", head.host):
             return head.host
         return head.host + b":%d" % self._port
 

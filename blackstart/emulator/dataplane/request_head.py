@@ -47,7 +47,9 @@ HOP_BY_HOP = frozenset(
 _OWN = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port", b"x-amzn-trace-id", b"expect"})
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])")
-_HEADER_LINES = re.compile(rb"(?:\r\n" + _TOKEN + rb"++:[^\x00\r\n]*+)*+")
+FIELD_TEXT = rb"[\t\x20-\x7e\x80-\xff]"
+_HEADER_LINES = re.compile(rb"(?:\r\n" + _TOKEN + rb"++:" + FIELD_TEXT + rb"*+)*+")
+_CONTROLLED = re.compile(rb"(?:\r\n" + _TOKEN + rb"++:[^\x00\r\n]*+)*+")
 _HEADER = re.compile(rb"\r\n([^:]+):[ \t]*([^\r]*)")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"(?i)https?://([^/?#]*)(.*)")
@@ -57,7 +59,6 @@ _COLLECTED = {
     b"transfer-encoding": "codings",
     b"x-forwarded-for": "forwarded",
 }
-_CONTROL = re.compile(rb"[\x01-\x08\x0b-\x1f\x7f]")
 
 
 class Refusal(NamedTuple):
@@ -82,8 +83,8 @@ class RequestHead:
     url: in origin form, or "*". headers: as sent, but for the Host of a request in absolute form. http_1_1: the
     client's version allows chunked answers. length: of the body; CHUNKED when it says so itself. passed: the header
     lines that every target gets, each after a line end. forwarded_for: what X-Forwarded-For said.
-    host: that the request is for; sent_host: as the Host header had it, which is another when the URL named one
-    (absolute). trace: X-Amzn-Trace-Id as sent. line: the request line.
+    host: that the request is for, in lower case; sent_host: as the Host header had it; host_differs: whether these two
+    do, because of capitals or because the URL named the host. trace: X-Amzn-Trace-Id as sent. line: the request line.
     """
 
     method: bytes
@@ -98,7 +99,7 @@ class RequestHead:
     forwarded_for: bytes = b""
     trace: bytes = b""
     expects_continue: bool = False
-    absolute: bool = False
+    host_differs: bool = False
     classification: Classification = COMPLIANT
     line: bytes = b""
 
@@ -151,6 +152,8 @@ class _Block:
 
     def __init__(self, block: bytes) -> None:
         if not _HEADER_LINES.fullmatch(block):
+            if _CONTROLLED.fullmatch(block):
+                raise Refused(400, Tier.ACCEPTABLE, Reason.NON_COMPLIANT_HEADER)
             raise Refused(400, Tier.SEVERE, Reason.BAD_HEADER)
         self.headers = _headers(block)
         self.connection: set[bytes] = set()
@@ -161,7 +164,7 @@ class _Block:
         self.trace = b""
         self.expect = b""
         self.rewritten = False
-        self.unusual = _CONTROL.search(block) is not None
+        self.unusual = False
         for name, value in self.headers:
             self._take(name.lower(), value)
         self.connection -= {b"host", b"content-length"}
@@ -198,8 +201,9 @@ def _parse(text: bytes) -> RequestHead:
         raise Refused(400)
     block = _block(lines) if len(lines) <= _REMEMBERED_BYTES else _Block(lines)
     connection, headers, passed = block.connection, block.headers, block.passed
-    host, url, absolute = _authority(url, method, block.hosts, minor)
-    if absolute:
+    sent_host = block.hosts[0] if block.hosts else b""
+    host, url = _authority(url, method, block.hosts, minor)
+    if host != sent_host:
         headers = [(b"Host", host), *((name, value) for name, value in headers if name.lower() != b"host")]
         passed = _passed(headers, connection, chunked=block.coding == b"chunked")
     length, classification = 0, COMPLIANT
@@ -211,9 +215,8 @@ def _parse(text: bytes) -> RequestHead:
     forwarded = b", ".join(block.forwarded)
     expects_continue = http_1_1 and length != 0 and block.expect == b"100-continue"
     return RequestHead(
-        method, url, headers, http_1_1, keep_alive, length, host, block.hosts[0] if block.hosts else b"",
-        passed, forwarded, block.trace, expects_continue,
-        absolute, classification, line,
+        method, url, headers, http_1_1, keep_alive, length, host, sent_host, passed, forwarded, block.trace,
+        expects_continue, host != sent_host, classification, line,
     )  # fmt: skip
 
 
@@ -251,20 +254,20 @@ def _headers(block: bytes) -> Headers:
     return headers
 
 
-def _authority(url: bytes, method: bytes, hosts: list[bytes], minor: int) -> tuple[bytes, bytes, bool]:
-    """Host, URL in origin form, and whether the URL had named the host."""
+def _authority(url: bytes, method: bytes, hosts: list[bytes], minor: int) -> tuple[bytes, bytes]:
+    """Host in lower case, and URL in origin form."""
     if len(hosts) > 1 or (not hosts and minor >= 1):
         raise Refused(400)
     host = hosts[0] if hosts else b""
     if hosts and not _HOST.fullmatch(host):
         raise Refused(400)
     if url.startswith(b"/") or (url == b"*" and method == b"OPTIONS"):
-        return host, url, False
+        return host.lower(), url
     found = _ABSOLUTE.fullmatch(url)
     if found is None or not _HOST.fullmatch(found[1]):
         raise Refused(400)
     path = found[2] if found[2].startswith(b"/") else b"/" + found[2]
-    return found[1], path, True
+    return found[1].lower(), path
 
 
 def _length(coding: bytes | None, lengths: list[bytes], minor: int, classification: Classification) -> int:

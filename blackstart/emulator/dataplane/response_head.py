@@ -8,14 +8,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from blackstart.emulator.dataplane.request_head import CHUNKED, HOP_BY_HOP, Headers
+from blackstart.emulator.dataplane.request_head import CHUNKED, FIELD_TEXT, HOP_BY_HOP, Headers
 from blackstart.emulator.decisions.desync import content_length
 
 MAX_RESPONSE_HEAD_BYTES = 32 * 1024
 UNTIL_CLOSE = -2
 _REMEMBERED_BYTES = 2048
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([^\x00\r\n]*))?")
-_HEADER_LINES = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\x00\r\n]*+)*+")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + FIELD_TEXT + rb"*))?")
+_HEADER_LINES = re.compile(rb"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]++:" + FIELD_TEXT + rb"*+)*+")
 _HEADER = re.compile(rb"\r\n([^:]+):[ \t]*([^\r]*)")
 _NO_BODY = frozenset({204, 304})
 
