@@ -38,6 +38,7 @@ class Node:
 
     def __init__(self, key: NodeKey, fleet: "Fleet", counting: Counting, clock: VirtualClock) -> None:
         self.key = key
+        self.dns_name = ""
         self.counting = counting
         self.connect_timeout_real_s = 0.0
         self.idle_timeout_real_s = 0.0
@@ -54,6 +55,8 @@ class Node:
         self._planned: list[Forward] = []
 
     def update(self, balancer: LoadBalancerSnapshot) -> None:
+        """Take over a changed snapshot of the load balancer; the fleet has the new topology already."""
+        self.dns_name = balancer.dns_name
         self.connect_timeout_real_s = self._clock.real_s(balancer.connect_timeout_s)
         self.idle_timeout_real_s = self._clock.real_s(balancer.idle_timeout_s)
         self.client_keep_alive_s = balancer.client_keep_alive_s

@@ -73,10 +73,8 @@ def first_match(rules: Sequence[CompiledRule], request: Request) -> CompiledRule
 def normalized_path(path: str) -> str:
     """The path that patterns are compared with: unreserved characters decoded, dot segments removed.
 
-    path: of the request line, without a query; an absolute URL counts from its path on.
+    path: in origin form, without a query.
     """
-    if not path.startswith("/") and "://" in path:
-        path = "/" + path.partition("://")[2].partition("/")[2]
     if "%" in path:
         path = _ESCAPED_OCTET.sub(_unreserved_only, path)
     return _without_dot_segments(path) if "/." in path else path
