@@ -79,10 +79,11 @@ def describe(status: EmulatorStatus) -> Iterator[RenderableType]:
 
 
 def _console() -> Console:
+    """Nothing in a name is markup."""
     if not sys.stdout.isatty():
-        return Console(width=UNBROKEN, highlight=False, soft_wrap=True)
-    console = Console(highlight=False)
-    return Console(highlight=False, width=min(console.width, WIDEST))
+        return Console(width=UNBROKEN, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    width = min(Console().width, WIDEST)
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def _print(console: Console, parts: Iterable[RenderableType]) -> None:
