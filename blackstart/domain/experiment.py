@@ -30,11 +30,14 @@ class Arrivals(StrEnum):
 class Load(Model):
     """Open-loop traffic. rate_per_s: requests per wall second. load_balancer: logical name of the one asked.
 
-    slos: OpenSLO files, relative to the project. timeout_s: virtual seconds after which the client gives up.
+    slos: OpenSLO files, relative to the project. timeout_s: virtual seconds after which the client gives up. host: the
+    Host header and, where the listener speaks HTTPS, the name that its certificate must be for; by default the load
+    balancer's own DNS name, for which nobody gets a certificate.
     """
 
     load_balancer: str
     port: int = Field(default=80, ge=1, le=65535)
+    host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+$")
     path: str = "/"
     rate_per_s: float = Field(gt=0, le=2000)
     arrivals: Arrivals = Arrivals.FIXED

@@ -44,7 +44,10 @@ class TargetGroup(Model):
 
 
 class LoadBalancer(Model):
-    """name: logical name. resource_name: AWS's name. listener_ports: as declared (80, 443), before any offset."""
+    """name: logical name. resource_name: AWS's name. listener_ports: as declared (80, 443), before any offset.
+
+    https_ports: those of them that speak HTTPS.
+    """
 
     name: str
     arn: str
@@ -52,6 +55,7 @@ class LoadBalancer(Model):
     dns_name: str
     zones: tuple[str, ...]
     listener_ports: tuple[int, ...] = ()
+    https_ports: tuple[int, ...] = ()
 
 
 class ScalingGroup(Model):

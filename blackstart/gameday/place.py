@@ -18,7 +18,8 @@ class Place:
     """make_clients: new guarded clients (one set a thread). served_port: from a listener's port.
 
     since_s: what alarms and scaling groups did before is none of this run's. dns: None for the system's resolver.
-    status: asks the emulator; None on AWS. mapping: how the stack's resources are known.
+    status: asks the emulator; None on AWS. ca_bundle: whom to trust over HTTPS, None for the system's authorities.
+    mapping: how the stack's resources are known.
     """
 
     make_clients: Callable[[], AwsClients]
@@ -27,13 +28,17 @@ class Place:
     served_port: Callable[[int], int]
     dns: DnsAddress | None = None
     status: Callable[[], EmulatorStatus] | None = None
+    ca_bundle: Path | None = None
     mapping: StackMapping = field(default_factory=StackMapping)
 
     def load_settings(self, experiment: Experiment, balancer: LoadBalancer, out: Path) -> LoadSettings:
         """The experiment's load, aimed at a load balancer of this place; out: where its recording goes."""
         load = experiment.load
+        scheme = "https" if load.port in balancer.https_ports else "http"
         return LoadSettings(
-            url=f"http://{balancer.dns_name}:{self.served_port(load.port)}{load.path}",
+            url=f"{scheme}://{balancer.dns_name}:{self.served_port(load.port)}{load.path}",
+            host=load.host,
+            ca_bundle=self.ca_bundle,
             rate_per_s=load.rate_per_s,
             seed=experiment.seed,
             dns=f"{self.dns.address}:{self.dns.port}" if self.dns else None,

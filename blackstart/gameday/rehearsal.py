@@ -137,6 +137,7 @@ def _run(
             served_port=served_port,
             dns=status.dns,
             status=partial(read_status, status.endpoint),
+            ca_bundle=Path(status.ca_bundle) if status.ca_bundle else None,
             mapping=options.mapping,
         )
         for thing in read_status(status.endpoint).unserved:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from blackstart.domain.journal import AlarmChanged, ScalingActivity
@@ -47,14 +47,15 @@ def _instance(row: Row, name: str, chaos_allowed: bool) -> Instance:
     )
 
 
-def load_balancer(row: Row, name: str, listener_ports: tuple[int, ...]) -> LoadBalancer:
+def load_balancer(row: Row, name: str, listeners: Sequence[Row]) -> LoadBalancer:
     return LoadBalancer(
         name=name,
         arn=row["LoadBalancerArn"],
         resource_name=row["LoadBalancerName"],
         dns_name=row["DNSName"],
         zones=tuple(sorted(zone["ZoneName"] for zone in row["AvailabilityZones"])),
-        listener_ports=listener_ports,
+        listener_ports=tuple(sorted(listener["Port"] for listener in listeners)),
+        https_ports=tuple(sorted(listener["Port"] for listener in listeners if listener.get("Protocol") == "HTTPS")),
     )
 
 

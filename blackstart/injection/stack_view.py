@@ -188,14 +188,13 @@ class StackReader:
 def _load_balancers(clients: AwsClients, stack: str, mapping: StackMapping) -> tuple[LoadBalancer, ...]:
     found = list(_pages(clients, "elbv2", "describe_load_balancers", "LoadBalancers"))
     return tuple(
-        rows.load_balancer(row, name, _listener_ports(clients, row["LoadBalancerArn"]))
+        rows.load_balancer(row, name, _listeners(clients, row["LoadBalancerArn"]))
         for row, name in _named(clients, found, Kind.LOAD_BALANCERS, stack, mapping)
     )
 
 
-def _listener_ports(clients: AwsClients, arn: str) -> tuple[int, ...]:
-    listeners = _pages(clients, "elbv2", "describe_listeners", "Listeners", LoadBalancerArn=arn)
-    return tuple(sorted(listener["Port"] for listener in listeners))
+def _listeners(clients: AwsClients, arn: str) -> list[rows.Row]:
+    return list(_pages(clients, "elbv2", "describe_listeners", "Listeners", LoadBalancerArn=arn))
 
 
 def _target_groups(clients: AwsClients, stack: str, mapping: StackMapping) -> tuple[TargetGroup, ...]:

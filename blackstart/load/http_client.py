@@ -13,12 +13,14 @@ none once the TTL is over. (A single browser would stay on its open connection f
 import select
 import socket as stdlib_socket
 from collections.abc import Callable
+from pathlib import Path
+from ssl import SSLEOFError
 from time import monotonic_ns
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import gevent
-from gevent import monkey, socket
+from gevent import monkey, socket, ssl
 from geventhttpclient.response import HTTPParseError, HTTPResponse
 
 from blackstart.domain.recording import Outcome, RequestRow
@@ -44,15 +46,26 @@ class _Answer(NamedTuple):
 class HttpClient:
     """GETs of one origin over kept-alive connections, one set per load-balancer node.
 
-    url: http://host[:port]. resolve: name to addresses, raises UnresolvedError. timeout_real_s: wall seconds for
-    everything between sending and the last byte.
+    url: http://host[:port], or https://. resolve: name to addresses, raises UnresolvedError. timeout_real_s: wall
+    seconds for everything between sending and the last byte, a TLS handshake included. host: as in `LoadSettings`;
+    the URL's own is what is resolved. ca_bundle: the authorities that may vouch for that host.
     """
 
-    def __init__(self, url: str, resolve: Callable[[str], tuple[str, ...]], timeout_real_s: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        resolve: Callable[[str], tuple[str, ...]],
+        timeout_real_s: float,
+        *,
+        host: str | None = None,
+        ca_bundle: Path | None = None,
+    ) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
-        self._port = parts.port or 80
-        self._authority = parts.netloc.rpartition("@")[2]
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._authority = host or parts.netloc.rpartition("@")[2]
+        self._tls = _verifying(ca_bundle) if parts.scheme == "https" else None
+        self._server_name = urlsplit("//" + self._authority).hostname or ""
         self._resolve = resolve
         self._timeout_real_s = timeout_real_s
         self._nodes: tuple[str, ...] = ()
@@ -119,6 +132,8 @@ class HttpClient:
         try:
             connection.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
             connection.connect((node, self._port))
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_hostname=self._server_name)
         except BaseException:
             connection.close()
             raise
@@ -143,8 +158,19 @@ class HttpClient:
 def _send(connection: Any, request: bytes) -> None:
     try:
         connection.sendall(request)
-    except (ConnectionResetError, BrokenPipeError) as problem:
+    except (ConnectionResetError, BrokenPipeError, SSLEOFError) as problem:
         raise ClosedUnansweredError(str(problem)) from problem
+
+
+def _verifying(ca_bundle: Path | None) -> Any:
+    """A TLS context that checks the certificate and its host name, as every client in earnest does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca_bundle is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(ca_bundle)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _read(connection: Any, reply: HTTPResponse) -> None:

@@ -63,7 +63,13 @@ class OpenLoopUser(User):  # type: ignore[misc]
         runner = environment.runner
         schedule = offsets_s(settings.arrivals, constant(settings.rate_per_s), Random(settings.seed))
         self._path = _path_of(settings.url)
-        self._client = HttpClient(settings.url, resolver_for(settings).resolve, settings.timeout_real_s)
+        self._client = HttpClient(
+            settings.url,
+            resolver_for(settings).resolve,
+            settings.timeout_real_s,
+            host=settings.host,
+            ca_bundle=settings.ca_bundle,
+        )
         self._recorder = Recorder(settings.out_dir)
         self._dispatcher = Dispatcher(
             shard(schedule, runner.worker_index, runner.worker_count),

@@ -16,6 +16,8 @@ PREFIX = "BLACKSTART_"
 PROGRESS_VARIABLE = "BLACKSTART_PROGRESS_FD"  # where progress lines go; not a setting of the user's
 VARIABLES = {
     "url": "URL",
+    "host": "HOST",
+    "ca_bundle": "CA_BUNDLE",
     "rate_per_s": "RATE_PER_S",
     "seed": "SEED",
     "dns": "DNS",
@@ -29,14 +31,18 @@ DNS_ADDRESS = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})")
 
 
 class LoadSettings(Model):
-    """One load. url: http:// with host, port and path. rate_per_s: requests per wall second.
+    """One load. url: http:// or https:// with host, port and path. rate_per_s: requests per wall second.
 
+    host: the Host header, and the name that a certificate must be for, when it is not the URL's. ca_bundle: PEM file of
+    the authorities to trust, None for the system's.
     dns: "address:port" of the DNS server to ask, None for the system's resolver. timeout_real_s: wall seconds after
     which a client gives up. speed: virtual seconds in a wall second, by which DNS TTLs run. out_dir: where the
     recording goes. locustfile: the Locust program.
     """
 
     url: str
+    host: str | None = None
+    ca_bundle: Path | None = None
     rate_per_s: Annotated[float, Field(gt=0, le=2000)]
     seed: int
     dns: str | None = None
@@ -48,10 +54,10 @@ class LoadSettings(Model):
 
     @field_validator("url")
     @classmethod
-    def _plain_http(cls, url: str) -> str:
+    def _http_or_https(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"{url!r} is not http://host[:port][/path] (TLS is not supported yet)")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is not http://host[:port][/path], nor https://")
         try:
             _ = parts.port
         except ValueError as problem:

@@ -8,7 +8,9 @@ from blackstart.domain.experiment import Arrivals
 from blackstart.load.settings import LoadSettings
 
 SETTINGS: dict[str, Any] = {
-    "url": "http://web.example:8080/?q=1",
+    "url": "https://web.example:8443/?q=1",
+    "host": "shop.example.com",
+    "ca_bundle": Path("state/ca.pem"),
     "rate_per_s": 200.0,
     "seed": 7,
     "dns": "127.0.0.1:5353",
@@ -32,7 +34,7 @@ def test_without_a_dns_server_the_variable_is_left_out() -> None:
 
 
 def test_the_variables_have_their_promised_names() -> None:
-    names = "URL RATE_PER_S SEED DNS TIMEOUT_REAL_S SPEED ARRIVALS OUT LOCUSTFILE"
+    names = "URL HOST CA_BUNDLE RATE_PER_S SEED DNS TIMEOUT_REAL_S SPEED ARRIVALS OUT LOCUSTFILE"
     assert set(LoadSettings(**SETTINGS).to_environment()) == {f"BLACKSTART_{name}" for name in names.split()}
 
 
@@ -50,7 +52,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("RATE_PER_S", "many", "RATE_PER_S"),
         ("RATE_PER_S", "0", "greater than 0"),
         ("ARRIVALS", "bursty", "'fixed' or 'poisson'"),
-        ("URL", "https://web.example/", "TLS is not supported"),
+        ("URL", "ftp://web.example/", "nor https://"),
         ("URL", "web.example", "http://host"),
         ("URL", "http://web.example:99999/", "no usable port"),
         ("DNS", "localhost", "address:port"),
