@@ -238,6 +238,13 @@ def test_what_is_cut_off_is_explained_in_one_line_each(stack: Stack) -> None:
     assert out_of_reach.endswith(f"the security groups of the destination do not let it in ({stack.web_group})")
 
 
+def test_what_nobody_asks_about_any_more_is_not_explained(stack: Stack) -> None:
+    assert stack.to_listener(443) is Reach.TRACKED
+    assert len(stack.view.explanations()) == 1
+    assert stack.to_listener(80) is Reach.OPEN
+    assert stack.view.explanations() == ()
+
+
 def test_what_the_network_does_not_know_is_reached(stack: Stack) -> None:
     stack.view.refresh()
     assert stack.view.target_reach(stack.balancer, ZONES[0], "i-gone", 8080) is Reach.OPEN

@@ -46,14 +46,23 @@ class NetworkView:
         self._facts = NetworkFacts({}, {}, Rulebook({}, {}))
         self._passages: dict[_Way, Passage] = {}
         self._before: dict[_Way, Passage] = {}
+        self._asked: set[_Way] = set()
 
     def refresh(self) -> None:
-        """Look at the network once more; without a change all answers stay."""
+        """Look at the network once more. Answers stay as long as the rules and the two ends do."""
+        self._asked.clear()
         facts = self._store.facts()
-        if facts != self._facts:
-            self._facts = facts
-            self._before, self._passages = {**self._before, **self._passages}, {}
-            self._before = {way: was for way, was in self._before.items() if self._knows(way)}
+        if facts == self._facts:
+            return
+        known = {**self._before, **self._passages}
+        self._before = {way: found for way, found in known.items() if None not in _ends(way, facts)}
+        same_rules = facts.rules == self._facts.rules
+        self._passages = {
+            way: found
+            for way, found in self._passages.items()
+            if same_rules and _ends(way, facts) == _ends(way, self._facts)
+        }
+        self._facts = facts
 
     def tick(self, now_s: float) -> None:
         """A controller's turn: before the load balancers'."""
@@ -72,34 +81,33 @@ class NetworkView:
         return self._passage(_Way(load_balancer_arn, zone, "", port)).reach
 
     def explanations(self) -> tuple[str, ...]:
-        """One line for each listener, and each load balancer's targets, that the network cuts off; sorted."""
+        """One line for each listener, and each load balancer's targets, that the network cuts off; sorted.
+
+        Of what was asked about since the latest look.
+        """
         return tuple(sorted({*self._cut_listeners(), *self._cut_targets()}))
 
     def _passage(self, way: _Way) -> Passage:
+        self._asked.add(way)
         known = self._passages.get(way)
         if known is None:
             known = self._passages[way] = self._found(way)
         return known
 
     def _found(self, way: _Way) -> Passage:
-        source, target = self._ends(way)
+        source, target = _ends(way, self._facts)
         if source is None or target is None:
             return Passage(Reach.OPEN, Obstacle.NONE)
         return passage(source, target, way.port, self._facts.rules, self._before.get(way))
 
-    def _ends(self, way: _Way) -> tuple[Place | None, Place | None]:
-        balancer = self._facts.balancers.get(way.load_balancer_arn)
-        node = balancer.nodes.get(way.zone) if balancer is not None else None
-        if balancer is None or way.target_id:
-            return node, self._facts.targets.get(way.target_id)
-        return balancer.client, node
-
-    def _knows(self, way: _Way) -> bool:
-        return None not in self._ends(way)
+    def _cut(self) -> Iterator[tuple[_Way, Passage]]:
+        for way in self._asked:
+            if self._passages[way].reach is not Reach.OPEN:
+                yield way, self._passages[way]
 
     def _cut_listeners(self) -> Iterator[str]:
-        for way, found in self._passages.items():
-            if not way.target_id and found.reach is not Reach.OPEN:
+        for way, found in self._cut():
+            if not way.target_id:
                 balancer = self._facts.balancers[way.load_balancer_arn]
                 whence = "inside its VPC" if balancer.client.vpc else "the internet (0.0.0.0/0)"
                 why = f"{found.obstacle}{self._groups_in_the_way(way, found)}"
@@ -107,8 +115,8 @@ class NetworkView:
 
     def _cut_targets(self) -> Iterator[str]:
         cut: dict[tuple[str, int, str], set[str]] = {}
-        for way, found in self._passages.items():
-            if way.target_id and found.reach is not Reach.OPEN:
+        for way, found in self._cut():
+            if way.target_id:
                 why = f"{found.obstacle}{self._groups_in_the_way(way, found)}"
                 cut.setdefault((way.load_balancer_arn, way.port, why), set()).add(way.target_id)
         for (arn, port, why), targets in cut.items():
@@ -116,6 +124,15 @@ class NetworkView:
             yield f"load balancer {self._facts.balancers[arn].name} does not reach port {port} of {some}: {why}"
 
     def _groups_in_the_way(self, way: _Way, found: Passage) -> str:
-        source, target = self._ends(way)
+        source, target = _ends(way, self._facts)
         place = {Obstacle.SOURCE_GROUPS: source, Obstacle.TARGET_GROUPS: target}.get(found.obstacle)
         return f" ({', '.join(sorted(place.groups or ()))})" if place is not None else ""
+
+
+def _ends(way: _Way, facts: NetworkFacts) -> tuple[Place | None, Place | None]:
+    """Where a connection begins and where it goes; None for what is not in the network."""
+    balancer = facts.balancers.get(way.load_balancer_arn)
+    node = balancer.nodes.get(way.zone) if balancer is not None else None
+    if balancer is None or way.target_id:
+        return node, facts.targets.get(way.target_id)
+    return balancer.client, node

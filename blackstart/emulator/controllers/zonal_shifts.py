@@ -120,7 +120,9 @@ class ZonalShiftsController:
         balancer = next((one for one in snapshot.load_balancers if one.arn == load_balancer_arn), None)
         uses = routed_groups(balancer) if balancer is not None else set()
         return [
-            frozenset(target.zone for target in group.targets) for group in snapshot.target_groups if group.arn in uses
+            frozenset(target.zone for target in group.targets if target.held is None)
+            for group in snapshot.target_groups
+            if group.arn in uses
         ]
 
     def _shift(self, shift_id: str) -> ZonalShift:
