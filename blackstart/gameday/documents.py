@@ -143,7 +143,9 @@ def _first_error(
         return DocumentError(str(path), _dotted(where), f"is missing{more}", "Add it.", _line_of(where, lines))
     given = detail.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return DocumentError(str(path), _dotted(where), f"{problem}{shown}{more}", "", _line_of(where, lines))
+    quoted = detail["type"] == "string_type" and isinstance(given, bool | int | float)
+    way_out = "YAML reads yes, no, on, off and numbers as such: put a text into quotes." if quoted else ""
+    return DocumentError(str(path), _dotted(where), f"{problem}{shown}{more}", way_out, _line_of(where, lines))
 
 
 def _as_written(loc: Sequence[str | int], lines: dict[FieldPath, int]) -> FieldPath:
