@@ -1,0 +1,145 @@
+"""One data plane in front of the targets of all HTTP cases: a listener and a target group for each."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from http_cases import (
+    DNS_NAME,
+    IDLE_REAL_S,
+    IMPATIENT_IDLE_REAL_S,
+    Case,
+    Run,
+    all_cases,
+    new_targets,
+    run_case,
+)
+from scripted_target import ScriptedTarget
+
+from blackstart.domain.target_health import HealthCheck
+from blackstart.emulator.snapshot import (
+    Forward,
+    HttpSettings,
+    ListenerSnapshot,
+    LoadBalancerSnapshot,
+    NodeSnapshot,
+    TargetGroupSnapshot,
+    TargetSnapshot,
+)
+
+SPEED = 20.0
+FIRST_PORT = 13000
+ZONE = "us-east-1a"
+_NETWORK = f"127.{86 + os.getpid() % 100}"
+_UNCHECKED = HealthCheck(enabled=False)
+
+
+def _data_plane_rig() -> ModuleType:
+    """The control plane of the data plane's own tests."""
+    path = Path(__file__).parents[1] / "dataplane" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("data_plane_rig", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def group_of(name: str, address: tuple[str, int]) -> TargetGroupSnapshot:
+    """A target group of one target, which is taken for healthy."""
+    target = TargetSnapshot(
+        target_id=name, port=address[1], zone=ZONE, private_ip="10.0.0.9", address=address[0], registration=1
+    )
+    return TargetGroupSnapshot(arn=name, metric_name=name, health_check=_UNCHECKED, targets=(target,))
+
+
+def balancer_of(name: str, address: str, idle_real_s: float, ports: dict[str, int]) -> LoadBalancerSnapshot:
+    """A load balancer of one node with a listener for each target group. ports: by the group's ARN."""
+    return LoadBalancerSnapshot(
+        arn=name,
+        metric_name=f"app/{name}/1",
+        dns_name=DNS_NAME if name == "patient" else f"{name}.example",
+        nodes=(NodeSnapshot(zone=ZONE, address=address),),
+        listeners=tuple(
+            ListenerSnapshot(arn=f"{name}/{port}", port=port, action=Forward.to(group)) for group, port in ports.items()
+        ),
+        idle_timeout_s=idle_real_s * SPEED,
+        http=HttpSettings(preserve_host_header=True),
+    )
+
+
+@dataclass
+class DataPlane:
+    """pid: of its process. fronts: where each case is served."""
+
+    rig: Any
+    pid: int
+    fronts: dict[str, tuple[str, int]]
+    targets: dict[str, ScriptedTarget]
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def run(self, case: Case) -> Run:
+        """What comes of a case, which is run once."""
+        if case.name not in self.runs:
+            self.runs[case.name] = run_case(case, self.fronts[case.name], self.targets[case.name])
+        return self.runs[case.name]
+
+    def serve(self, name: str, target: tuple[str, int]) -> tuple[str, int]:
+        """One more load balancer before a target; returns where it listens."""
+        address = f"{_NETWORK}.251.{1 + len(self.rig.snapshot.load_balancers)}"
+        self.rig.change(
+            load_balancers=(
+                *self.rig.snapshot.load_balancers,
+                balancer_of(name, address, IDLE_REAL_S, {name: FIRST_PORT}),
+            ),
+            target_groups=(*self.rig.snapshot.target_groups, group_of(name, target)),
+        )
+        self.rig.wait_for(lambda: _listening(address, FIRST_PORT))
+        return address, FIRST_PORT
+
+
+def _listening(address: str, port: int) -> bool:
+    listening: bool = sys.modules["data_plane_rig"].listening(address, port)
+    return listening
+
+
+@pytest.fixture(scope="session")
+def data_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
+    module = sys.modules["data_plane_rig"] = _data_plane_rig()
+    cases = all_cases()
+    targets = {case.name: target for case, target in new_targets(cases, _NETWORK)}
+    nodes = {False: f"{_NETWORK}.250.1", True: f"{_NETWORK}.250.2"}
+    ports = {case.name: FIRST_PORT + number for number, case in enumerate(cases)}
+    rig = module.Rig(tmp_path_factory.mktemp("http"))
+    try:
+        process = rig.start(speed=SPEED)
+        rig.change(
+            load_balancers=tuple(
+                balancer_of(
+                    "impatient" if impatient else "patient",
+                    nodes[impatient],
+                    IMPATIENT_IDLE_REAL_S if impatient else IDLE_REAL_S,
+                    {case.name: ports[case.name] for case in cases if case.impatient is impatient},
+                )
+                for impatient in (False, True)
+            ),
+            target_groups=tuple(group_of(name, target.address) for name, target in targets.items()),
+        )
+        fronts = {case.name: (nodes[case.impatient], ports[case.name]) for case in cases}
+        for impatient in (False, True):
+            last = [case for case in cases if case.impatient is impatient][-1]
+            rig.wait_for(lambda last=last: _listening(*fronts[last.name]))
+        yield DataPlane(rig, process.pid, fronts, targets)
+    finally:
+        rig.close()
+        for target in targets.values():
+            target.close()
