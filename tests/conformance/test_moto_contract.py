@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 PATCHED = {
@@ -44,6 +45,39 @@ PATCHED = {
         *("self", "load_balancer_arn", "protocol", "port", "ssl_policy", "certificate", "actions", "alpn_policy"),
         "tags",
     ),
+    "moto.elbv2.models:ELBv2Backend.modify_listener": (
+        *("self", "arn", "port", "protocol", "ssl_policy", "certificates", "actions"),
+    ),
+    "moto.elbv2.models:ELBv2Backend.describe_target_groups": (
+        "self",
+        "load_balancer_arn",
+        "target_group_arns",
+        "names",
+    ),
+    "moto.elbv2.models:ELBv2Backend.create_target_group": ("self", "name", "kwargs"),
+    "moto.elbv2.models:ELBv2Backend.modify_target_group": (
+        *("self", "arn", "health_check_proto", "health_check_port", "health_check_path", "health_check_interval"),
+        *("health_check_timeout", "healthy_threshold_count", "unhealthy_threshold_count", "http_codes"),
+        "health_check_enabled",
+    ),
+    "moto.elbv2.models:ELBv2Backend.modify_target_group_attributes": ("self", "target_group_arn", "attributes"),
+    "moto.elbv2.models:ELBv2Backend.modify_load_balancer_attributes": ("self", "arn", "attrs"),
+    "moto.elbv2.models:ELBv2Backend.set_security_groups": ("self", "arn", "sec_groups"),
+    "moto.elbv2.models:ELBv2Backend.delete_target_group": ("self", "target_group_arn"),
+    "moto.elbv2.models:ELBv2Backend.create_rule": (
+        *("self", "listener_arn", "conditions", "priority", "actions", "tags"),
+    ),
+    "moto.elbv2.models:ELBv2Backend.modify_rule": ("self", "rule_arn", "conditions", "actions"),
+    "moto.elbv2.models:ELBv2Backend.delete_rule": ("self", "arn"),
+    "moto.elbv2.models:ELBv2Backend.set_rule_priorities": ("self", "rule_priorities"),
+    "moto.elbv2.models:ELBv2Backend._validate_conditions": ("self", "conditions"),
+    "moto.elbv2.responses:ELBV2Response.create_listener": ("self",),
+    "moto.elbv2.responses:ELBV2Response.modify_listener": ("self",),
+    "moto.elbv2.responses:ELBV2Response.create_rule": ("self",),
+    "moto.elbv2.responses:ELBV2Response.modify_rule": ("self",),
+    "moto.elbv2.responses:ELBV2Response.modify_target_group_attributes": ("self",),
+    "moto.ec2.models:EC2Backend.delete_security_group": ("self", "name", "group_id"),
+    "moto.ec2.models:EC2Backend.delete_subnet": ("self", "subnet_id"),
     "moto.autoscaling.models:FakeAutoScalingGroup.set_desired_capacity": ("self", "new_capacity"),
     "moto.autoscaling.models:InstanceState.launch_template.fget": ("self",),
     "moto.autoscaling.models:AutoScalingBackend.notify_terminate_instances": ("self", "instance_ids"),
@@ -168,6 +202,46 @@ def test_moto_calls_every_registered_target_healthy(moto: Callable[[str], Any]) 
     elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": instance_id, "Port": 80}, {"Id": instance_id, "Port": 81}])
     described = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
     assert [(d["Target"]["Port"], d["TargetHealth"]["State"]) for d in described] == [(81, "healthy")]
+
+
+def test_moto_remembers_every_load_balancer_that_ever_used_a_target_group(moto: Callable[[str], Any]) -> None:
+    elb, arn = moto("elbv2"), listener_and_group(moto)[1]
+    balancer = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    elb.delete_load_balancer(LoadBalancerArn=balancer)
+    assert elb.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]["LoadBalancerArns"] == [balancer]
+
+
+def test_moto_drops_a_rules_transforms_and_cannot_read_regular_expressions(moto: Callable[[str], Any]) -> None:
+    elb, (listener, group) = moto("elbv2"), listener_and_group(moto)
+    rewrite = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "a", "Replace": "b"}]}}
+    wanted = {"ListenerArn": listener, "Priority": 1, "Actions": [{"Type": "forward", "TargetGroupArn": group}]}
+    plain = [{"Field": "path-pattern", "Values": ["/a"]}]
+    assert "Transforms" not in elb.create_rule(**wanted, Conditions=plain, Transforms=[rewrite])["Rules"][0]
+    with pytest.raises(ClientError, match="A condition value must be specified"):
+        elb.create_rule(**{**wanted, "Priority": 2}, Conditions=[{"Field": "path-pattern", "RegexValues": ["/a"]}])
+
+
+def test_moto_refuses_the_longest_deregistration_delay_and_takes_unknown_attributes(moto: Callable[[str], Any]) -> None:
+    elb, arn = moto("elbv2"), listener_and_group(moto)[1]
+
+    def put(key: str, value: str) -> Any:
+        return elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": key, "Value": value}])
+
+    with pytest.raises(ClientError, match="must be between '0-3600' inclusive"):
+        put("deregistration_delay.timeout_seconds", "3600")
+    assert put("no.such.attribute", "x")["Attributes"] == [{"Key": "no.such.attribute", "Value": "x"}]
+
+
+def listener_and_group(moto: Callable[[str], Any]) -> tuple[str, str]:
+    """The ARNs of an HTTP listener and of the target group that it forwards to."""
+    ec2, elb = moto("ec2"), moto("elbv2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]][:2]
+    balancer = elb.create_load_balancer(Name="web", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    group = elb.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
+    actions = [{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}]
+    made = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=actions)
+    return made["Listeners"][0]["ListenerArn"], group["TargetGroupArn"]
 
 
 def test_moto_says_success_for_a_command_that_nothing_ran(moto: Callable[[str], Any]) -> None:
