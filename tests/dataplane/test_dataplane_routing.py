@@ -96,6 +96,38 @@ def test_a_sticky_client_moves_on_when_its_target_drains(rig: Any, fetch: Fetch)
     assert served_by(fetch, address, 5, headers=cookie) == {other: 5}
 
 
+def sets_a_cookie_at_login(target: Any) -> None:
+    """From now on the target's answers to /login carry an application's cookie."""
+    plain = target.RequestHandlerClass
+
+    class Application(plain):  # type: ignore[misc,valid-type]
+        def end_headers(self) -> None:
+            if self.path == "/login":
+                self.send_header("Set-Cookie", "SESSION=abc; HttpOnly")
+            super().end_headers()
+
+    target.RequestHandlerClass = Application
+
+
+def test_a_session_of_the_application_stays_with_its_target(rig: Any, fetch: Fetch) -> None:
+    rig.start()
+    targets = [rig.target(name) for name in ("i-1", "i-2", "i-3")]
+    for one in targets:
+        sets_a_cookie_at_login(one)
+    sticky = Stickiness(duration_s=3600, app_cookie="SESSION")
+    address = rig.serve(*(one.snapshot() for one in targets), group={"stickiness": sticky})
+    for one in targets:
+        rig.wait_for_state(one.name, TargetState.HEALTHY)
+    assert "Set-Cookie" not in fetch(address)[1]
+    _, headers, _ = fetch(address, path="/login")
+    ours = headers["Set-Cookie"].partition(";")[0]
+    assert ours.startswith("AWSALBAPP-0=")
+    session = {"Cookie": f"SESSION=abc; {ours}"}
+    assert served_by(fetch, address, 6, headers=session) == {headers["X-Target"]: 6}
+    assert fetch(address, headers=session)[1]["Set-Cookie"].startswith("AWSALBAPP-0=")
+    assert len(served_by(fetch, address, 6, headers={"Cookie": "SESSION=abc"})) == 3
+
+
 def test_a_zonal_shift_moves_traffic_and_dns_away_and_back(rig: Any, fetch: Fetch) -> None:
     rig.start()
     a, b = rig.target("i-a"), rig.target("i-b")

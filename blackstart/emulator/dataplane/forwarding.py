@@ -45,6 +45,8 @@ class Weights:
 
     def next(self) -> str | None:
         """The ARN of the next group; None when every weight is 0."""
+        if len(self._arns) == 1:
+            return self._arns[0] if self._weights[0] else None
         spread = spread_evenly(self._weights, self._credits)
         self._credits = spread.credits
         return None if spread.chosen is None else self._arns[spread.chosen]
