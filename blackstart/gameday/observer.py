@@ -6,6 +6,7 @@ five. Nothing is asked more often than ten times a wall second.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -19,7 +20,7 @@ from blackstart.domain.journal import (
     Watched,
 )
 from blackstart.domain.stack import Stack
-from blackstart.domain.target_health import TargetState
+from blackstart.domain.target_health import TargetReason, TargetState
 
 K = TypeVar("K")
 E = TypeVar("E", TargetHealthChanged, InstanceChanged, ScalingActivity)
@@ -90,6 +91,10 @@ class Observer:
     def healthy(self, target_group: str) -> int:
         """Healthy targets of a group (logical name) at the last look."""
         return sum(t.state is TargetState.HEALTHY for t in self._registered(target_group))
+
+    def ailing(self, target_group: str) -> Counter[TargetReason | None]:
+        """Targets of a group that are registered and not healthy at the last look, counted by reason."""
+        return Counter(t.reason for t in self._registered(target_group) if t.state is not TargetState.HEALTHY)
 
     def registered(self, target_group: str) -> int:
         """Targets of a group that should take traffic: healthy, initial or unhealthy, not those that leave."""

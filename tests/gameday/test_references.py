@@ -35,6 +35,19 @@ def test_an_expected_alarm_may_be_absent_because_that_is_a_finding():
     check_references(changed(expectations={"alarms": [{"name": "nobody", "within_s": 60}]}), STACK)
 
 
+def test_two_load_balancers_or_target_groups_of_one_name_are_told_apart_before_anything_is_asked():
+    (balancer,), (group,) = STACK.load_balancers, STACK.target_groups
+    twins = {
+        "load_balancers": (balancer, balancer.model_copy(update={"resource_name": "web-2"})),
+        "target_groups": (group, group.model_copy(update={"resource_name": "web-2"})),
+    }
+    for kind, things in twins.items():
+        with pytest.raises(UsageError, match=r"2 .* named web: web, web-2") as error:
+            check_references(changed(), STACK.model_copy(update={kind: things}))
+        assert "stack file" in error.value.way_out
+        assert "blackstart:name" in error.value.way_out
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
