@@ -1,5 +1,6 @@
 """Plain moto in a process of its own: an endpoint to deploy on."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ def endpoint() -> Iterator[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env={**os.environ, "MOTO_ACM_VALIDATION_WAIT": "0"},
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -117,9 +117,10 @@ def test_each_is_created_with_what_was_asked_for(outputs, aws):
 
 
 def test_no_type_that_is_offered_goes_untried():
-    """Each is used here or by the reference program."""
+    """Each is used here, by the program with HTTPS, or by the reference program."""
     load_resources()
-    used = PROGRAM + "".join(file.read_text() for file in (PROJECT / "infra").glob("*.py"))
+    programs = [*(PROJECT / "infra").glob("*.py"), Path(__file__).with_name("test_https_resources.py")]
+    used = PROGRAM + "".join(file.read_text() for file in programs)
     for token in resource_types():
         assert f".{token.rsplit(':', 1)[-1]}(" in used, token
     for token in data_sources():

@@ -32,6 +32,11 @@ BALANCER_ATTRIBUTES: Fields = {
     "idleTimeout": Field("idle_timeout.timeout_seconds", integer_text),
     "clientKeepAlive": Field("client_keep_alive.seconds", integer_text),
 }
+ACCESS_LOGS: Fields = {
+    "bucket": Field("access_logs.s3.bucket", text, required=True),
+    "enabled": Field("access_logs.s3.enabled", flag_text),
+    "prefix": Field("access_logs.s3.prefix", text),
+}
 GROUP_ATTRIBUTES: Fields = {
     "deregistrationDelay": Field("deregistration_delay.timeout_seconds", integer_text),
     "slowStart": Field("slow_start.duration_seconds", integer_text),
@@ -110,6 +115,7 @@ def _without_parameter(fields: Fields) -> Fields:
         "subnets": Field("Subnets", texts),
         "securityGroups": Field("SecurityGroups", texts),
         "tags": Field("Tags", tag_list),
+        "accessLogs": Field(None, block(ACCESS_LOGS)),
         **_without_parameter(BALANCER_ATTRIBUTES),
     },
 )
@@ -119,7 +125,8 @@ def load_balancer(wanted: Wanted, aws: AwsClients) -> Realised:
     name = wanted.physical_name(LONGEST_NAME)
     made = elbv2.create_load_balancer(Name=name, Scheme=scheme, **wanted.call)["LoadBalancers"][0]
     arn = made["LoadBalancerArn"]
-    attributes = _attributes(BALANCER_ATTRIBUTES, wanted)
+    logs = wanted.given.get("accessLogs", {})
+    attributes = _attributes(BALANCER_ATTRIBUTES, wanted) + [{"Key": key, "Value": logs[key]} for key in logs]
     if attributes:
         elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=attributes)
     return Realised(
@@ -180,6 +187,17 @@ def listener(wanted: Wanted, aws: AwsClients) -> Realised:
     certificates = {"Certificates": [{"CertificateArn": given["certificateArn"]}]} if "certificateArn" in given else {}
     arn = aws.client("elbv2").create_listener(**wanted.call, **certificates)["Listeners"][0]["ListenerArn"]
     return Realised(arn, {"arn": arn})
+
+
+@realises(
+    "aws:lb/listenerCertificate:ListenerCertificate",
+    {"listenerArn": Field(None, text, required=True), "certificateArn": Field(None, text, required=True)},
+)
+def listener_certificate(wanted: Wanted, aws: AwsClients) -> Realised:
+    listener, certificate = wanted.given["listenerArn"], wanted.given["certificateArn"]
+    certificates = [{"CertificateArn": certificate}]
+    aws.client("elbv2").add_listener_certificates(ListenerArn=listener, Certificates=certificates)
+    return Realised(f"{listener}_{certificate}", {})
 
 
 CONDITION: Fields = {
