@@ -187,4 +187,4 @@ class Shifting(RuleBasedStateMachine):
 
 
 TestShifting = Shifting.TestCase
-TestShifting.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestShifting.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)

@@ -1,5 +1,6 @@
 """The network of real API calls, as the load balancers' nodes meet it."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -16,6 +17,7 @@ from blackstart.emulator.snapshot import Reach
 
 ZONES = ("us-east-1a", "us-east-1b")
 IMAGE = "ami-12c6146b"
+NUMBERS = itertools.count(1)
 
 
 @cache
@@ -30,13 +32,14 @@ class Stack:
     def __init__(self, scheme: str = "internet-facing") -> None:
         self.ec2, self.elb = client("ec2"), client("elbv2")
         self.view = NetworkView(MotoNetwork())
+        self.name = f"web-{next(NUMBERS)}"
         self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         self.subnets = [self.subnet(f"10.0.{number}.0/24", zone) for number, zone in enumerate(ZONES)]
         self.alb_group, self.web_group = self.group("alb"), self.group("web")
         self.allow(self.alb_group, 80, CidrIp="0.0.0.0/0")
         self.allow(self.web_group, 8080, group=self.alb_group)
         self.balancer = self.elb.create_load_balancer(
-            Name="web", Subnets=self.subnets, SecurityGroups=[self.alb_group], Scheme=scheme
+            Name=self.name, Subnets=self.subnets, SecurityGroups=[self.alb_group], Scheme=scheme
         )["LoadBalancers"][0]["LoadBalancerArn"]
         self.instances = [self.run(subnet, SecurityGroupIds=[self.web_group]) for subnet in self.subnets]
 
@@ -73,8 +76,9 @@ class Stack:
         return self.view.listener_reach(self.balancer, ZONES[0], port)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def moto() -> Iterator[None]:
+    """One for all: every stack has a VPC of its own."""
     patches = Patches()
     with mock_aws():
         MotoNetwork().install(patches)
@@ -164,7 +168,7 @@ def test_an_entry_of_a_network_acl_denies_its_port_before_a_later_one_allows_it(
 
 
 def test_without_groups_of_their_own_all_are_in_the_default_group_which_lets_clients_out_of_reach(stack: Stack) -> None:
-    balancer = stack.elb.create_load_balancer(Name="plain", Subnets=stack.subnets)["LoadBalancers"][0]
+    balancer = stack.elb.create_load_balancer(Name=f"{stack.name}-plain", Subnets=stack.subnets)["LoadBalancers"][0]
     arn, instance = balancer["LoadBalancerArn"], stack.run(stack.subnets[0])
     stack.view.refresh()
     assert stack.view.target_reach(arn, ZONES[0], instance, 8080) is Reach.OPEN
@@ -186,7 +190,9 @@ def test_a_default_group_is_described_with_its_rule_which_can_be_revoked(stack: 
 def test_a_launch_templates_interface_brings_its_groups(stack: Stack) -> None:
     interface = {"DeviceIndex": 0, "Groups": [stack.web_group]}
     data = {"ImageId": IMAGE, "InstanceType": "t3.micro", "NetworkInterfaces": [interface]}
-    template = stack.ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData=data)["LaunchTemplate"]
+    template = stack.ec2.create_launch_template(LaunchTemplateName=stack.name, LaunchTemplateData=data)[
+        "LaunchTemplate"
+    ]
     launched = {"LaunchTemplateId": template["LaunchTemplateId"]}
     ran = stack.ec2.run_instances(LaunchTemplate=launched, MinCount=1, MaxCount=1, SubnetId=stack.subnets[0])
     stack.instances.append(ran["Instances"][0]["InstanceId"])
@@ -196,7 +202,7 @@ def test_a_launch_templates_interface_brings_its_groups(stack: Stack) -> None:
 def test_a_prefix_list_counts_with_its_blocks(stack: Stack) -> None:
     stack.revoke_all(stack.web_group)
     listed = stack.ec2.create_managed_prefix_list(
-        PrefixListName="nodes", Entries=[{"Cidr": "10.0.0.0/16"}], MaxEntries=5, AddressFamily="IPv4"
+        PrefixListName=stack.name, Entries=[{"Cidr": "10.0.0.0/16"}], MaxEntries=5, AddressFamily="IPv4"
     )["PrefixList"]["PrefixListId"]
     rule = {"IpProtocol": "tcp", "FromPort": 8080, "ToPort": 8080, "PrefixListIds": [{"PrefixListId": listed}]}
     stack.ec2.authorize_security_group_ingress(GroupId=stack.web_group, IpPermissions=[rule])
@@ -231,10 +237,10 @@ def test_what_is_cut_off_is_explained_in_one_line_each(stack: Stack) -> None:
             stack.view.target_reach(stack.balancer, zone, instance, 8080)
     out_of_reach, closed = stack.view.explanations()
     assert closed == (
-        "load balancer web: port 443 is closed to clients from the internet (0.0.0.0/0): the security groups of the "
-        f"destination do not let it in ({stack.alb_group})"
+        f"load balancer {stack.name}: port 443 is closed to clients from the internet (0.0.0.0/0): "
+        f"the security groups of the destination do not let it in ({stack.alb_group})"
     )
-    assert out_of_reach.startswith("load balancer web does not reach port 8080 of ")
+    assert out_of_reach.startswith(f"load balancer {stack.name} does not reach port 8080 of ")
     assert out_of_reach.endswith(f"the security groups of the destination do not let it in ({stack.web_group})")
 
 
@@ -252,9 +258,9 @@ def test_what_the_network_does_not_know_is_reached(stack: Stack) -> None:
     assert stack.view.explanations() == ()
 
 
-def test_looking_again_at_three_hundred_instances_costs_about_a_millisecond(stack: Stack) -> None:
+def test_looking_again_at_a_hundred_instances_costs_less_than_a_millisecond_or_so(stack: Stack) -> None:
     stack.ec2.run_instances(
-        ImageId=IMAGE, MinCount=240, MaxCount=240, SubnetId=stack.subnets[0], SecurityGroupIds=[stack.web_group]
+        ImageId=IMAGE, MinCount=100, MaxCount=100, SubnetId=stack.subnets[0], SecurityGroupIds=[stack.web_group]
     )
     stack.view.refresh()
 
@@ -263,4 +269,4 @@ def test_looking_again_at_three_hundred_instances_costs_about_a_millisecond(stac
         stack.view.refresh()
         return time.process_time() - began
 
-    assert min(once() for _ in range(10)) < 0.005  # 0.0005 when nothing else runs
+    assert min(once() for _ in range(10)) < 0.003  # 0.0003 when nothing else runs
