@@ -1,23 +1,24 @@
 """A client's connection to a listener: reads requests, keeps their order, writes the answers."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
-from random import Random
 from typing import Protocol, cast
 
 from blackstart.emulator.dataplane.body import BodyReader, ChunkedBody, MalformedBody, SizedBody
 from blackstart.emulator.dataplane.exchange import Exchange
-from blackstart.emulator.dataplane.http_text import Origin, TlsFacts, Tracing
+from blackstart.emulator.dataplane.http_text import Origin, TlsFacts
 from blackstart.emulator.dataplane.nodes import Node
 from blackstart.emulator.dataplane.request_head import Refusal, RequestHead, read_request_head, too_long
 from blackstart.emulator.dataplane.request_log import RequestLog
 from blackstart.emulator.dataplane.rules import Chosen
 
+_CARRIAGE_RETURN = 13
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*+")
 _WAITING_BYTES = 64 * 1024
 _LINGER_REAL_S = 2.0
 _monotonic = time.monotonic
-_tracing = Tracing(Random())
 
 
 class ListenerSide(Protocol):
@@ -76,10 +77,6 @@ class ClientConnection(asyncio.Protocol):
     def choose_action(self, head: RequestHead) -> Chosen:
         """What the listener does with a request at the moment."""
         return self._listener.choose(head, self.client_ip)
-
-    def trace(self, sent: bytes) -> bytes:
-        """The X-Amzn-Trace-Id for the target of a request that carried `sent`."""
-        return _tracing.value(sent, self.node.now_s())
 
     def request_log(self, head: RequestHead | None) -> RequestLog | None:
         return RequestLog(self, head)
@@ -144,8 +141,8 @@ class ClientConnection(asyncio.Protocol):
         if cipher is not None:
             self.tls = True
             self.tls_facts = TlsFacts(cipher[1], cipher[0])
-        address = transport.get_extra_info("sockname")[0]
-        self.origin = Origin(self.client_ip, self.client_port, self.declared_port, address, self.tls_facts)
+        names = (self.client_ip, self.client_port, self.declared_port, self.node.dns_name)
+        self.origin = Origin(*names, self.tls_facts)
         self.write = self.transport.write
         self.active_real_s = _monotonic()
         self._close_at_s = self.node.now_s() + self.node.client_keep_alive_s
@@ -200,19 +197,20 @@ class ClientConnection(asyncio.Protocol):
         self._feeding = False
 
     def _head(self, data: bytes) -> bytes:
-        """Take a head, start its exchange, and give what follows it. An unfinished head waits."""
+        """Take a head, start its exchange, and give what follows it. An unfinished head waits; empty lines before a
+        head are ignored (RFC 9112, section 2.2).
+        """
+        if data[0] == _CARRIAGE_RETURN:
+            data = _EMPTY_LINES.sub(b"", data, count=1)
         end = data.find(b"\r\n\r\n")
-        if end <= 0:
-            data = data.lstrip(b"\r\n") if data[:1] in b"\r\n" else data
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                refusal = too_long(data)
-                if refusal is None:
-                    self._waiting += data
-                    self._watch()
-                else:
-                    self._begin(None, refusal)
-                return b""
+        if end < 0:
+            refusal = too_long(data)
+            if refusal is not None:
+                self._begin(None, refusal)
+            elif data:
+                self._waiting += data
+                self._watch()
+            return b""
         self.received_bytes = end + 4
         head = read_request_head(data[:end])
         if isinstance(head, Refusal):
@@ -225,8 +223,9 @@ class ClientConnection(asyncio.Protocol):
         return data[end + 4 :]
 
     def _begin(self, head: RequestHead | None, refusal: Refusal | None) -> None:
-        exchange = self._exchange = Exchange(self, head, refusal)
-        if self.node.now_s() >= self._close_at_s:
+        now_s = self.node.now_s()
+        exchange = self._exchange = Exchange(self, head, refusal, now_s)
+        if now_s >= self._close_at_s:
             exchange.keep_alive = False
         if self._timer is None:
             self._watch()

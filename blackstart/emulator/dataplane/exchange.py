@@ -7,6 +7,7 @@ not a byte of an answer had come; everything else that breaks is a 502 or 504, a
 
 import asyncio
 import time
+from random import Random
 from typing import Protocol
 
 from blackstart.emulator.dataplane.answers import (
@@ -18,7 +19,7 @@ from blackstart.emulator.dataplane.answers import (
 )
 from blackstart.emulator.dataplane.approach import Approach
 from blackstart.emulator.dataplane.counting import Row
-from blackstart.emulator.dataplane.http_text import Origin
+from blackstart.emulator.dataplane.http_text import Origin, Tracing
 from blackstart.emulator.dataplane.nodes import Node
 from blackstart.emulator.dataplane.request_head import CHUNKED, Refusal, RequestHead
 from blackstart.emulator.dataplane.request_log import RequestLog
@@ -34,6 +35,7 @@ _LOOK_AGAIN_REAL_S = 0.001
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110, 9.2.2
 CLIENT_GAVE_UP = 460
 _monotonic = time.monotonic
+_tracing = Tracing(Random())  # identifiers only: nothing that happens in a run depends on them
 
 
 class ClientSide(Protocol):
@@ -46,7 +48,6 @@ class ClientSide(Protocol):
     congested: bool
 
     def choose_action(self, head: RequestHead) -> Chosen: ...
-    def trace(self, sent: bytes) -> bytes: ...
     def request_log(self, head: RequestHead | None) -> RequestLog | None: ...
     def write(self, data: bytes) -> None: ...
     def abort(self) -> None: ...
@@ -55,23 +56,25 @@ class ClientSide(Protocol):
 
 
 class Exchange:
-    """head: None for a request that is refused. request_sent: nothing of the request is still to come.
+    """head: None for a request that is refused. now_s: virtual time at which it came. request_sent: nothing of it is
+    still to come.
 
     active_real_s: when something last moved between here and the target.
     """
 
     __slots__ = (
         "_approach", "_chunk_answer", "_client", "_close_target", "_congested", "_cookies", "_group_arn", "_head_sent",
-        "_held_body", "_log", "_node", "_outgoing", "_refusal", "_responded", "_reused", "_row", "_sent_real_s",
-        "_target", "_upstream", "active_real_s", "head", "keep_alive", "request_sent",
+        "_held_body", "_log", "_node", "_now_s", "_outgoing", "_refusal", "_responded", "_reused", "_row",
+        "_sent_real_s", "_target", "_upstream", "active_real_s", "head", "keep_alive", "request_sent",
     )  # fmt: skip
 
-    def __init__(self, client: ClientSide, head: RequestHead | None, refusal: Refusal | None = None) -> None:
+    def __init__(self, client: ClientSide, head: RequestHead | None, refusal: Refusal | None, now_s: float) -> None:
         self.head = head
         self.request_sent = head is None or head.length == 0
         self.keep_alive = head is not None and head.keep_alive
         self.active_real_s = self._sent_real_s = _monotonic()
         self._client = client
+        self._now_s = now_s
         self._refusal = refusal
         self._node = client.node
         self._group_arn = ""
@@ -308,9 +311,8 @@ class Exchange:
         target.in_flight += 1
         if routed.failing_open:
             node.counting.routed_failing_open(node.key, routed.group_arn)
-        client = self._client
-        trace = client.trace(head.trace)
-        text = client.origin.request(head, node.http, trace)
+        trace = _tracing.value(head.trace, self._now_s)
+        text = self._client.origin.request(head, node.http, trace)
         if self._log is not None:
             self._log.routed(routed.group_arn, target.snapshot, trace)
         repeatable = head.method in _REPEATABLE

@@ -29,18 +29,18 @@ class TlsFacts(NamedTuple):
 class Origin:
     """Where a connection's requests come from, with the lines that all of them get worked out once.
 
-    listener_port: as declared. address: that the client connected to; stands in for a Host that HTTP/1.0 left out.
+    listener_port: as declared. dns_name: the load balancer's; stands in for a Host that HTTP/1.0 left out.
     """
 
-    __slots__ = ("_address", "_client_ip", "_client_port", "_own", "_port", "_settings", "_tls", "_usual")
+    __slots__ = ("_client_ip", "_client_port", "_dns_name", "_own", "_port", "_settings", "_tls", "_usual")
 
     def __init__(
-        self, client_ip: str, client_port: int, listener_port: int, address: str, tls: TlsFacts | None
+        self, client_ip: str, client_port: int, listener_port: int, dns_name: str, tls: TlsFacts | None
     ) -> None:
         self._client_ip = client_ip.encode()
         self._client_port = client_port
         self._port = listener_port
-        self._address = address.encode()
+        self._dns_name = dns_name.encode()
         self._tls = tls
         self._settings: HttpSettings | None = None
         self._own = b""
@@ -88,7 +88,7 @@ class Origin:
 
     def _host(self, head: RequestHead, settings: HttpSettings) -> bytes:
         if not head.host:
-            return self._address
+            return self._dns_name
         if settings.preserve_host_header:
             return head.sent_host
         if self._port in _DEFAULT_PORTS or re.search(rb":[0-9]+\Z", head.host):

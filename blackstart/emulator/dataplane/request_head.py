@@ -213,7 +213,7 @@ def _parse(text: bytes) -> RequestHead:
     http_1_1 = minor >= 1
     keep_alive = b"close" not in connection and (http_1_1 or b"keep-alive" in connection)
     forwarded = b", ".join(block.forwarded)
-    expects_continue = http_1_1 and length != 0 and block.expect == b"100-continue"
+    expects_continue = http_1_1 and block.expect == b"100-continue"
     return RequestHead(
         method, url, headers, http_1_1, keep_alive, length, host, sent_host, passed, forwarded, block.trace,
         expects_continue, host != sent_host, classification, line,
