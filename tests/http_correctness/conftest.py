@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -79,18 +80,23 @@ def balancer_of(name: str, address: str, idle_real_s: float, ports: dict[str, in
 
 @dataclass
 class DataPlane:
-    """pid: of its process. fronts: where each case is served."""
+    """pid: of its process. cases: by name. fronts: where each of them is served."""
 
     rig: Any
     pid: int
+    cases: dict[str, Case]
     fronts: dict[str, tuple[str, int]]
     targets: dict[str, ScriptedTarget]
     runs: dict[str, Run] = field(default_factory=dict)
 
     def run(self, case: Case) -> Run:
-        """What comes of a case, which is run once."""
+        """What comes of a case, which is run once; those that wait for the idle timeout wait together."""
         if case.name not in self.runs:
-            self.runs[case.name] = run_case(case, self.fronts[case.name], self.targets[case.name])
+            waiting = [one for one in self.cases.values() if one.impatient]
+            due = waiting if case.impatient else [case]
+            with ThreadPoolExecutor(len(due)) as pool:
+                for one, run in zip(due, pool.map(self._run_alone, due), strict=True):
+                    self.runs[one.name] = run
         return self.runs[case.name]
 
     def serve(self, name: str, target: tuple[str, int]) -> tuple[str, int]:
@@ -105,6 +111,9 @@ class DataPlane:
         )
         self.rig.wait_for(lambda: _listening(address, FIRST_PORT))
         return address, FIRST_PORT
+
+    def _run_alone(self, case: Case) -> Run:
+        return run_case(case, self.fronts[case.name], self.targets[case.name])
 
 
 def _listening(address: str, port: int) -> bool:
@@ -138,7 +147,7 @@ def data_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
         for impatient in (False, True):
             last = [case for case in cases if case.impatient is impatient][-1]
             rig.wait_for(lambda last=last: _listening(*fronts[last.name]))
-        yield DataPlane(rig, process.pid, fronts, targets)
+        yield DataPlane(rig, process.pid, {case.name: case for case in cases}, fronts, targets)
     finally:
         rig.close()
         for target in targets.values():

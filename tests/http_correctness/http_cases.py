@@ -28,7 +28,7 @@ from strict_http import Message
 FOLDER = Path(__file__).parent
 DNS_NAME = "cases-1.us-east-1.elb.amazonaws.com"
 IDLE_REAL_S = 10.0
-IMPATIENT_IDLE_REAL_S = 0.6
+IMPATIENT_IDLE_REAL_S = 1.0
 
 
 @dataclass(frozen=True)

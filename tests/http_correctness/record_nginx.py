@@ -31,7 +31,7 @@ from scripted_target import ScriptedTarget
 RECORDING = FOLDER / "nginx_outcomes.json"
 ADDRESS = "127.84.0.1"
 FIRST_PORT = 12000
-_AT_ONCE = 6
+_AT_ONCE = 16
 CONFIG = """
 daemon off; master_process off; worker_processes 1; pid nginx.pid; error_log error.log;
 events { worker_connections 512; }

@@ -12,7 +12,7 @@ from strict_http import CutOffError, MalformedError, Message, StrictReader, show
 
 _PROBE_BYTES = b"GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n"
 _ORDINARY = frozenset({"date", "server", "content-type", "x-request", "keep-alive"})
-_QUIET_REAL_S = 1.2
+_QUIET_REAL_S = 2.0
 
 
 @dataclass

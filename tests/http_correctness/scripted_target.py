@@ -15,7 +15,7 @@ from typing import Any
 from strict_http import CutOffError, MalformedError, Message, StrictReader, shown
 
 PROBE = "GET /probe"
-PATIENCE_REAL_S = 2.0
+PATIENCE_REAL_S = 4.0
 _OF_THE_PROXY = frozenset({"connection", "content-length", "transfer-encoding", "via"})
 
 
