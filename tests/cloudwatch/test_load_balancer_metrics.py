@@ -96,6 +96,14 @@ def test_errors_of_the_load_balancer_carry_no_target_group(world):
     assert world.minute("HTTPCode_ELB_5XX_Count", TG, LB) is None
 
 
+def test_failed_handshakes_are_reported_by_side(world):
+    """ALB guide, "CloudWatch metrics": the client's by load balancer and zone, the target's by target group as well."""
+    world.count(target_group_arn="", tls_errors=2)
+    world.count(target_tls_errors=3)
+    assert world.value("Sum", "ClientTLSNegotiationErrorCount", LB, ZONE_A) == 20.0
+    assert world.value("Sum", "TargetTLSNegotiationErrorCount", LB, TG) == 30.0
+
+
 def test_what_did_not_happen_is_not_reported(world):
     world.count(requests=1, target_2xx=1)
     names = {key.name for key in world.store.keys("123456789012", "us-east-1")}

@@ -152,6 +152,8 @@ def _traffic(row: CounterRow, speed: float) -> Iterator[tuple[str, Aggregate, st
         ("HTTPCode_Target_5XX_Count", row.target_5xx, True),
         ("TargetConnectionErrorCount", row.connection_errors, True),
         ("UnhealthyRoutingRequestCount", row.unhealthy_routing, True),
+        ("TargetTLSNegotiationErrorCount", row.target_tls_errors, True),
+        ("ClientTLSNegotiationErrorCount", row.tls_errors, False),
         ("HTTPCode_ELB_4XX_Count", row.elb_4xx, False),
         ("HTTPCode_ELB_5XX_Count", elb_5xx, False),
         ("HTTPCode_ELB_502_Count", row.elb_502, False),
