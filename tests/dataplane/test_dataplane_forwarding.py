@@ -198,6 +198,14 @@ def test_a_forward_to_an_unknown_group_leads_nowhere() -> None:
     assert Bench(action=Forward.to("gone")).route() == Routed("gone", None)
 
 
+def test_a_node_that_is_gone_leads_nowhere() -> None:
+    bench = healthy(group("g", target("a")), action=Forward.to("g"))
+    node = bench.fleet.nodes[NodeKey("lb", A)]
+    assert name(node.route(bench.action, head())) == "a"
+    bench.fleet.apply(Topology(Snapshot(version=99)))
+    assert node.route(bench.action, head()) == Routed("g", None)
+
+
 # --- weights of target groups
 
 
@@ -399,6 +407,25 @@ def test_an_anomalous_target_is_relieved_and_comes_back() -> None:
     seconds(90, broken="")
     recovered = seconds(30, broken="")
     assert recovered["a"] / recovered.total() == pytest.approx(1 / 3, abs=0.06)
+
+
+def test_failures_of_the_time_when_a_target_was_unhealthy_are_no_anomaly() -> None:
+    settings = {"algorithm": Algorithm.WEIGHTED_RANDOM, "anomaly_mitigation": True}
+    bench = healthy(group("g", *(target(one) for one in "abcd"), **settings), action=Forward.to("g"))
+    bench.checked("a", 503)
+    for _ in range(100):
+        bench.fleet.connections[TargetKey("g", "a", 80)].target_failed()
+    answered: Counter[str] = Counter()
+    for second in range(60):
+        bench.clock.time_s += 1
+        if second == 20:
+            bench.checked("a")
+        for _ in range(20):
+            routed = bench.route()
+            assert routed.target is not None
+            routed.target.target_answered(200)
+            answered[name(routed)] += second >= 20
+    assert answered["a"] / answered.total() == pytest.approx(1 / 4, abs=0.05)
 
 
 def test_a_warming_target_gets_a_growing_share_and_then_its_full_one() -> None:

@@ -160,7 +160,7 @@ class Fleet:
         """Take a new snapshot. A target registered anew keeps nothing of its earlier registration."""
         self.topology = topology
         for key in [key for key in self.nodes if key not in topology.nodes]:
-            del self.nodes[key]
+            self.nodes.pop(key).opinions_changed()  # clients that are about to be cut off get nowhere
         for key, (balancer, _) in topology.nodes.items():
             if key not in self.nodes:
                 self.nodes[key] = Node(key, self, self._counting, self._clock)
@@ -174,7 +174,7 @@ class Fleet:
     def routing_pool(self, node: NodeKey, group_arn: str) -> RoutingPool:
         """Where a node's requests for one group go at the moment."""
         group = self.topology.groups.get(group_arn)
-        if group is None:
+        if group is None or node not in self.topology.nodes:
             return RoutingPool(targets=(), reason=RouteReason.NO_TARGET)
         balancer, _ = self.topology.nodes[node]
         targets = [one for _, one in self.routable(node, group)]

@@ -133,9 +133,11 @@ class AnomalyWatch:
     def _adjust(self, targets: Mapping[Identity, TargetConnections], rules: AnomalyRules, now_s: float) -> None:
         totals = {key: Tally(one.answered + one.unanswered, one.failed) for key, one in targets.items()}
         self._history = [past for past in self._history if now_s - past[0] <= rules.window_s]
-        earlier = self._history[0][1] if self._history else totals
-        self._history.append((now_s, dict(totals)))
-        recent = {key: _since(tally, earlier.get(key, Tally(0, 0))) for key, tally in totals.items()}
+        self._history.append((now_s, totals))
+        earlier: dict[Identity, Tally] = {}
+        for _, past in self._history:
+            earlier = past | earlier  # what a target did before it was first seen here does not count
+        recent = {key: _since(tally, earlier[key]) for key, tally in totals.items()}
         self._anomalous = anomalous_targets(recent, self._anomalous, rules)
         before = {key: self._weights.get(key, 1.0) for key in totals}
         self._weights = next_weights(before, self._anomalous, rules)
