@@ -8,6 +8,7 @@ from typing import Any
 
 from blackstart.domain.errors import UsageError
 from blackstart.emulator.adapters import moto_backends
+from blackstart.emulator.adapters.priority import give_way
 
 LOG = logging.getLogger(__name__)
 ADDRESS = "127.0.0.1"
@@ -56,9 +57,7 @@ class Server:
         with listener:  # bound here, because werkzeug ends the process with words of its own when a port is taken
             self.port: int = listener.getsockname()[1]
             self._server = ThreadedWSGIServer(ADDRESS, self.port, app, Handler, fd=listener.fileno())
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(STOP_POLL_REAL_S,), name="server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
 
     @property
     def endpoint(self) -> str:
@@ -66,6 +65,11 @@ class Server:
 
     def start(self) -> None:
         self._thread.start()
+
+    def _serve(self) -> None:
+        """Each request gets a thread that this one starts."""
+        give_way()
+        self._server.serve_forever(STOP_POLL_REAL_S)
 
     def close(self) -> None:
         self._server.shutdown()
