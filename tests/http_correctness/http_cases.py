@@ -90,9 +90,14 @@ def run_case(case: Case, front: tuple[str, int], target: ScriptedTarget) -> Run:
     """front: where the proxy listens for this case."""
     seen = ScriptedClient(front, case.answers, case.head).run(case.send, case.probe)
     settled = target.settle()
-    target.close()
     outcome = dataclasses.asdict(seen)
     told = outcome.pop("told")
     outcome["requests"] = [*target.requests] if settled else [*target.requests, "hangs"]
     outcome["request_headers"] = list(target.headers)
     return Run(outcome, told, list(target.completed))
+
+
+def byte_by_byte(case: Case) -> Case:
+    """The same case from a client that sends each byte in a packet of its own."""
+    steps = [{"bytewise": step} if isinstance(step, str) else step for step in case.send]
+    return dataclasses.replace(case, send=steps)

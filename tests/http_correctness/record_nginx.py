@@ -34,7 +34,7 @@ FIRST_PORT = 12000
 _AT_ONCE = 16
 CONFIG = """
 daemon off; master_process off; worker_processes 1; pid nginx.pid; error_log error.log;
-events { worker_connections 512; }
+events { worker_connections 4096; }
 http {
     access_log off; server_tokens off; merge_slashes off; client_max_body_size 0; large_client_header_buffers 4 16k;
     ignore_invalid_headers off; underscores_in_headers on;
@@ -100,8 +100,10 @@ def outcomes(program: str, cases: list[Case]) -> dict[str, Outcome]:
     """What comes of each case in front of nginx."""
     targets = {case.name: target for case, target in new_targets(cases, "127.85")}
     with nginx_before(program, targets, cases) as fronts, ThreadPoolExecutor(_AT_ONCE) as pool:
-        runs = pool.map(lambda case: run_case(case, fronts[case.name], targets[case.name]), cases)
-        return {case.name: run.outcome for case, run in zip(cases, runs, strict=True)}
+        runs = list(pool.map(lambda case: run_case(case, fronts[case.name], targets[case.name]), cases))
+    for target in targets.values():
+        target.close()
+    return {case.name: run.outcome for case, run in zip(cases, runs, strict=True)}
 
 
 def main() -> int:

@@ -53,6 +53,11 @@ class ScriptedTarget:
                 time.sleep(0.001)
         return True
 
+    def forget(self) -> None:
+        """What reached it before is not counted any more."""
+        for noted in (self.requests, self.headers, self.completed):
+            noted.clear()
+
     def close(self) -> None:
         for one in [self._listening, *self._open]:
             with contextlib.suppress(OSError):

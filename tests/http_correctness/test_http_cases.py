@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from http_cases import Case, Outcome, all_cases, declared
+from http_cases import Case, Outcome, Run, all_cases, byte_by_byte, declared
 from record_nginx import RECORDING, nginx, outcomes, version
 
 CASES = all_cases()
@@ -32,6 +32,10 @@ def recorded(case: Case) -> Outcome:
     return outcome
 
 
+def bodies(run: Run) -> list[tuple[str, bytes]]:
+    return [(request.start, request.body) for request in run.completed]
+
+
 @pytest.mark.parametrize("case", parameters(CASES))
 def test_the_data_plane_does_as_nginx_does_but_for_declared_differences(case: Case, data_plane: Any) -> None:
     assert data_plane.run(case).outcome == {**recorded(case), **declared(case)}
@@ -43,6 +47,16 @@ def test_a_target_sees_exactly_the_requests_that_the_client_is_answered_for(case
     run = data_plane.run(case)
     assert [request.start for request in run.completed] == run.told
     assert not [request for request in run.outcome["requests"] if request.startswith("malformed")]
+
+
+def test_a_request_means_the_same_byte_by_byte(data_plane: Any) -> None:
+    """What reaches the target whole and what the client is answered depend on no boundary of a packet."""
+    cases = [case for case in ECHOED if case.group not in ("limits", "slow")]
+    whole = {case.name: data_plane.run(case) for case in cases}
+    for case, run in zip(cases, data_plane.run_together([byte_by_byte(case) for case in cases]), strict=True):
+        assert run.outcome["statuses"] == whole[case.name].outcome["statuses"], case.name
+        assert run.told == whole[case.name].told, case.name
+        assert bodies(run) == bodies(whole[case.name]), case.name
 
 
 def test_a_chunked_body_is_passed_on_while_it_comes(data_plane: Any) -> None:
