@@ -141,7 +141,7 @@ def _run(
             mapping=options.mapping,
         )
         for thing in read_status(status.endpoint).unserved:
-            progress.say(f"not honoured offline: {thing}")
+            progress.say(f"no effect offline: {thing}")
         Conductor(experiment, place, folder.path, journal, interruption, progress).conduct()
 
 

@@ -33,7 +33,8 @@ def describe_stack(clients: AwsClients, stack: str, mapping: StackMapping | None
     groups = describe_targets(clients, found, {i.instance_id: i.zone for i in instances})
     scaling = _scaling_groups(clients, stack, mapping)
     alarms = _alarms(clients, stack, mapping)
-    if not (instances or balancers or groups or scaling or alarms):
+    by_tags = alarms and not mapping.alarms  # one that the stack file names is there under any stack's name
+    if not (instances or balancers or groups or scaling or by_tags):
         raise _no_such_stack(clients, stack, mapping)
     zones = {instance.zone for instance in instances}
     zones.update(zone for balancer in balancers for zone in balancer.zones)

@@ -53,6 +53,7 @@ def renderable(judgement: Judgement, folder: Path | None = None) -> "RenderableT
         figures.add_row(Text(name, style="dim"), Text(value))
     parts += [Padding(each, (1, 0, 0, 1)) for each in (broken, figures) if each.row_count]
     parts += [Text(f" → {line}") for line in to_do(judgement)]
+    parts += [Text(f" {line}", style="dim") for line in _without_effect(judgement)]
     parts += [Text(f"\n Report  {folder / REPORT_FILE}")] if folder else []
     return Group(*parts)
 
@@ -63,6 +64,7 @@ def plain(judgement: Judgement, folder: Path | None = None) -> str:
     lines += [f"  {finding.verdict.value}: {finding.summary}" for finding in not_passed(judgement)]
     lines += [f"  {name}: {value}" for name, value in _figures(judgement)]
     lines += [f"  to do: {line}" for line in to_do(judgement)]
+    lines += [f"  {line}" for line in _without_effect(judgement)]
     lines += [f"report: {folder / REPORT_FILE}"] if folder else []
     return "\n".join(lines) + "\n"
 
@@ -70,6 +72,11 @@ def plain(judgement: Judgement, folder: Path | None = None) -> str:
 def _status(judgement: Judgement) -> str:
     restored = {Restored.YES: "restored", Restored.NO: "NOT RESTORED", Restored.UNKNOWN: "restored: unknown"}
     return f" exit code {judgement.exit_code}, {restored[judgement.restored]}, times in virtual seconds"
+
+
+def _without_effect(judgement: Judgement) -> Iterator[str]:
+    for thing in judgement.unserved:
+        yield f"no effect offline: {thing}"
 
 
 def _figures(judgement: Judgement) -> Iterator[tuple[str, str]]:

@@ -97,7 +97,7 @@ def test_a_name_that_no_instance_has_is_answered_with_where_names_come_from(shop
 
 def test_a_wrong_stack_is_answered_with_the_values_of_the_files_tag(shop: AwsClients) -> None:
     with pytest.raises(UsageError, match="carries the tag app = bookshop") as error:
-        describe_stack(shop, "bookshop", mapping(alarms={}))
+        describe_stack(shop, "bookshop", mapping())  # the alarm that the file names is no stack
     assert "Stacks with resources here: shop." in error.value.way_out
 
 
