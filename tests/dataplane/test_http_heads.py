@@ -237,8 +237,9 @@ def test_x_forwarded_for_is_appended_to_preserved_or_removed(mode: ForwardedFor,
 def test_the_host_header_is_modified_unless_it_is_to_be_preserved(
     line: str, host: str, port: int, modified: str, preserved: str
 ) -> None:
-    """ELB user guide, attribute routing.http.preserve_host_header: "without any change"; by default the listener's port is
-    appended where it is not a default one (announcement of the attribute). That a URL's own host wins is RFC 9112, 3.2.2.
+    """ELB user guide, attribute routing.http.preserve_host_header: "without any change"; by default the listener's
+    port is appended where it is not a default one (announcement of the attribute). That a URL's own host wins stands in
+    RFC 9112, section 3.2.2.
     """
     head = read(line=line, host=host)
     assert f"Host: {modified}" in forwarded(head, port)
