@@ -88,6 +88,35 @@ def test_a_cut_of_the_load_balancers_group_drops_new_clients_silently_until_it_i
     support.until(lambda: connects(addresses[0]))
 
 
+def test_a_zonal_shift_takes_a_zone_out_of_dns_and_its_targets_out_of_the_other_nodes_rotation(
+    emulator: Any, stack: Any
+) -> None:
+    stack.elb.modify_load_balancer_attributes(
+        LoadBalancerArn=stack.balancer, Attributes=[{"Key": "zonal_shift.config.enabled", "Value": "true"}]
+    )
+    arc = emulator.client("arc-zonal-shift")
+    shift = arc.start_zonal_shift(
+        resourceIdentifier=stack.balancer, awayFrom="use1-az1", expiresIn="1h", comment="us-east-1b is impaired"
+    )
+    support.until(lambda: len(node_addresses(emulator, stack)) == 2)
+    assert {zone_of(address) for address in node_addresses(emulator, stack) for _ in range(6)} == {
+        "us-east-1a",
+        "us-east-1c",
+    }
+    arc.cancel_zonal_shift(zonalShiftId=shift["zonalShiftId"])
+    support.until(lambda: len(node_addresses(emulator, stack)) == 3)
+
+
+def zone_of(address: str) -> str | None:
+    """The zone of the instance that answers a request to a node."""
+    client = http.client.HTTPConnection(address, SERVED_PORT, timeout=5)
+    client.request("GET", "/")
+    answer = client.getresponse()
+    answer.read()
+    client.close()
+    return answer.getheader("X-Zone")
+
+
 def test_a_tracked_client_lives_on_when_new_ones_are_cut_off(emulator: Any, stack: Any) -> None:
     """Without a rule that lets everything out, connections are tracked."""
     everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]

@@ -2,12 +2,13 @@
 
 import importlib.util
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import boto3
@@ -15,7 +16,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
+from blackstart.emulator.adapters.arc_zonal_shift import ArcZonalShift
 from blackstart.emulator.adapters.middleware import Middleware
+from blackstart.emulator.controllers.zonal_shifts import ZonalShiftsController
 
 HERE = Path(__file__).parent
 
@@ -247,6 +250,23 @@ def test_shifts_are_listed_newest_first_by_status_and_in_pages(shifts: Shifts) -
     assert shifts.arc.list_zonal_shifts(resourceIdentifier="arn:aws:another")["items"] == []
     bad = shifts.refused(lambda: shifts.arc.list_zonal_shifts(nextToken="x"))
     assert bad["reason"] == "InvalidToken"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/zonalshifts", b"nonsense"),
+        ("POST", "/zonalshifts", b"[]"),
+        ("POST", "/zonalshifts", b'{"resourceIdentifier": "arn:aws:x"}'),
+        ("PATCH", "/zonalshifts/shift-1", b'{"expiresIn": 5}'),
+    ],
+)
+def test_a_body_that_is_no_request_is_a_validation_exception(method: str, path: str, body: bytes) -> None:
+    service = ArcZonalShift(cast(ZonalShiftsController, None), now_s=lambda: 0.0)
+    status, headers, answer = service({"REQUEST_METHOD": method, "PATH_INFO": path}, body)
+    assert status == "400 Bad Request"
+    assert ("x-amzn-ErrorType", "ValidationException") in headers
+    assert json.loads(answer)["message"]
 
 
 def test_autoshift_and_practice_runs_are_refused(shifts: Shifts) -> None:

@@ -83,11 +83,12 @@ class ArcZonalShift:
             return _refusal(refused)
 
     def _start(self, call: _Call) -> dict[str, Any]:
-        wanted = [_text(call.body, name) for name in ("resourceIdentifier", "awayFrom", "expiresIn", "comment")]
-        return self._shown(self._controller.start(*wanted))
+        names = ("resourceIdentifier", "awayFrom", "expiresIn", "comment")
+        return self._shown(self._controller.start(*(_text(call.body, name) or "" for name in names)))
 
     def _update(self, call: _Call) -> dict[str, Any]:
-        return self._shown(self._controller.update(call.rest, call.body.get("expiresIn"), call.body.get("comment")))
+        expires_in, comment = (_text(call.body, name, required=False) for name in ("expiresIn", "comment"))
+        return self._shown(self._controller.update(call.rest, expires_in, comment))
 
     def _cancel(self, call: _Call) -> dict[str, Any]:
         return self._shown(self._controller.cancel(call.rest))
@@ -157,10 +158,14 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _text(body: dict[str, Any], name: str) -> str:
-    if not isinstance(body.get(name), str):
-        raise invalid("MissingValue", f"{name} is required")
-    return str(body[name])
+def _text(body: dict[str, Any], name: str, required: bool = True) -> str | None:
+    """A member of the request; None when it is left out and may be."""
+    value = body.get(name)
+    if value is None and not required:
+        return None
+    if not isinstance(value, str):
+        raise invalid("MissingValue", f"{name} is required, as text")
+    return value
 
 
 def _page(items: Sequence[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
