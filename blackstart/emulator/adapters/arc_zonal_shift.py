@@ -84,7 +84,8 @@ class ArcZonalShift:
 
     def _start(self, call: _Call) -> dict[str, Any]:
         names = ("resourceIdentifier", "awayFrom", "expiresIn", "comment")
-        return self._shown(self._controller.start(*(_text(call.body, name) or "" for name in names)))
+        wanted = [_text(call.body, name) or "" for name in names]
+        return self._shown(self._controller.start(*wanted))
 
     def _update(self, call: _Call) -> dict[str, Any]:
         expires_in, comment = (_text(call.body, name, required=False) for name in ("expiresIn", "comment"))
