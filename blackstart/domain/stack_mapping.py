@@ -149,12 +149,18 @@ class StackMapping(Model):
         return carries(tagged, self.stack.wanted(stack))
 
     def logical_name(self, kind: Kind, stack: str, resource_name: str, tagged: Tags) -> str | None:
-        """None for a resource of another stack. resource_name: AWS's own; of an instance, its Auto Scaling group's."""
+        """None for a resource of another stack. resource_name: AWS's own; of an instance, its Auto Scaling group's.
+
+        A name that the file gives away is nobody else's, whatever tags say: so two of one name can be told apart.
+        """
         in_stack = self.in_stack(stack, tagged)
         for name, which in self._named(kind).items():
             if which.matches(resource_name, tagged, in_stack):
                 return name
-        return tagged.get(self.name.tag, resource_name) if in_stack else None
+        if not in_stack:
+            return None
+        name = tagged.get(self.name.tag, resource_name)
+        return resource_name if name in self._named(kind) else name  # the file has given this name to another
 
     def allows_chaos(self, tagged: Tags) -> bool:
         return tagged.get(self.chaos.tag) == self.chaos.value

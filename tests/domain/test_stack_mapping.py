@@ -48,6 +48,11 @@ def test_one_that_is_named_by_tags_alone_must_carry_the_stacks_as_well() -> None
     assert name_of(Kind.LOAD_BALANCERS, "any", tier="inner") is None
 
 
+def test_a_name_that_the_file_gives_to_one_is_not_anothers_by_its_tag() -> None:
+    assert name_of(Kind.LOAD_BALANCERS, "shop-edge-1", app="shop", role="edge") == "edge"
+    assert name_of(Kind.LOAD_BALANCERS, "shop-old", app="shop", role="edge") == "shop-old"
+
+
 def test_several_tags_together_can_mark_a_stack() -> None:
     mapping = StackMapping.model_validate({"stack": {"with_tags": {"app": "shop", "env": "staging"}}})
     assert mapping.in_stack("whatever", {"app": "shop", "env": "staging", "more": "x"})
