@@ -144,7 +144,7 @@ LOAD_BALANCERS: list[tuple[str, Call, str, str]] = [
         "a name twice",
         lambda s: s.elb.create_load_balancer(Name="web", Subnets=s.subnets),
         "DuplicateLoadBalancerName",
-        "A load balancer with the specified name already exists",
+        "A load balancer with the same name 'web' exists, but with different settings",
     ),
     (
         "a security group that does not exist",
@@ -199,7 +199,7 @@ LOAD_BALANCERS: list[tuple[str, Call, str, str]] = [
 LISTENERS: list[tuple[str, Call, str, str]] = [
     (
         "a port twice",
-        lambda s: s.create_listener(Port=80),
+        lambda s: s.create_listener(Port=80, DefaultActions=[{"Type": "fixed-response", **FIXED}]),
         "DuplicateListener",
         "A listener already exists on this port for this load balancer 'arn:",
     ),
@@ -697,3 +697,16 @@ def test_a_target_group_whose_listener_is_gone_can_be_deleted(shop: Shop) -> Non
     assert shop.elb.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]["LoadBalancerArns"] == []
     shop.elb.delete_target_group(TargetGroupArn=arn)
     assert "passing" not in [group["TargetGroupName"] for group in shop.elb.describe_target_groups()["TargetGroups"]]
+
+
+def test_creating_the_same_thing_again_answers_with_the_first(shop: Shop) -> None:
+    groups = [shop.elb.describe_load_balancers(Names=["web"])["LoadBalancers"][0]["SecurityGroups"]]
+    again = shop.elb.create_load_balancer(Name="web", Subnets=shop.subnets, SecurityGroups=groups[0])
+    assert again["LoadBalancers"][0]["LoadBalancerArn"] == shop.balancer
+    assert shop.target_group("spare") == shop.spare
+    assert shop.create_listener(Port=80)["Listeners"][0]["ListenerArn"] == shop.listener
+
+
+def test_deregistering_what_is_not_registered_succeeds(shop: Shop) -> None:
+    shop.elb.deregister_targets(TargetGroupArn=shop.spare, Targets=[{"Id": "i-0123456789abcdef0"}])
+    assert shop.elb.describe_target_health(TargetGroupArn=shop.spare)["TargetHealthDescriptions"] == []

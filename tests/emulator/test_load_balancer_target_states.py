@@ -321,6 +321,18 @@ def test_a_tick_in_which_nothing_changes_publishes_nothing(house: House) -> None
     assert len(house.published) == published
 
 
+def test_what_did_not_change_of_three_hundred_targets_is_not_built_anew(house: House) -> None:
+    for number in range(300):
+        house.instance(f"i-{number}", zone=ZONES[number % 2])
+        house.book.register(GROUP, f"i-{number}", 80, house.now_s)
+    house.tick()
+    before = {target.target_id: target for target in house.published[-1].target_groups[0].targets}
+    house.instance("i-7", state=InstanceState.STOPPED)
+    house.tick(1.0)
+    after = house.published[-1].target_groups[0].targets
+    assert [target.target_id for target in after if target is not before[target.target_id]] == ["i-7"]
+
+
 @pytest.mark.parametrize("cross_zone", [True, False])
 def test_a_load_balancer_fails_open_when_too_few_targets_are_healthy_in_every_scope(
     house: House, cross_zone: bool

@@ -97,13 +97,11 @@ def _registering(book: TargetBook, now_s: Callable[[], float]) -> Callable[[Any,
 
 def _deregistering(book: TargetBook, now_s: Callable[[], float]) -> Callable[[Any, list[dict[str, Any]]], None]:
     def deregister(group: Any, targets: list[dict[str, Any]]) -> None:
-        from moto.elbv2.exceptions import InvalidTargetError
-
+        """A target that is not registered is passed over, as the API reference says."""
         delay_s = float(group.attributes["deregistration_delay.timeout_seconds"])
         for target in targets:
             port = int(target["Port"]) if target.get("Port") else None
-            if not book.deregister(group.arn, target["Id"], port, delay_s, now_s()):
-                raise InvalidTargetError
+            book.deregister(group.arn, target["Id"], port, delay_s, now_s())
             if target["Id"] not in book.in_service(group.arn):
                 group.targets.pop(target["Id"], None)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blackstart.emulator.adapters.elbv2_action_rules import Where, check_actions
+from blackstart.emulator.adapters.elbv2_idempotency import made_alike, remember, settings_of
 from blackstart.emulator.adapters.elbv2_refusals import by_name, check_range, invalid, refused
 from blackstart.emulator.adapters.patches import Patches
 
@@ -53,9 +54,13 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
     def create_listener(backend: Any, *given: Any, **named: Any) -> Any:
         wanted = by_name(ARGUMENTS, given, named)
         balancer = backend.load_balancers.get(wanted["load_balancer_arn"])
+        settings = settings_of(wanted)
         protocol, port, certificate = wanted["protocol"], wanted["port"], wanted["certificate"]
         if balancer is not None:
             _check_protocol(balancer, protocol)
+            known = next((one for one in balancer.listeners.values() if made_alike(one, settings)), None)
+            if known is not None:
+                return known
             if port is not None:
                 check_port(balancer, port)
             if len(balancer.listeners) >= MOST_LISTENERS:
@@ -66,6 +71,7 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
             if protocol in APPLICATION_PROTOCOLS and port is not None:
                 check_actions(backend, Where(balancer, protocol, int(port)), wanted["actions"])
         listener = original(backend, **wanted)
+        remember(listener, settings)
         if protocol == "HTTP":
             listener.ssl_policy = None
         return listener

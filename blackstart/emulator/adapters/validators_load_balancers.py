@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from blackstart.emulator.adapters.elbv2_attribute_rules import LOAD_BALANCER_ATTRIBUTES, check_attributes
+from blackstart.emulator.adapters.elbv2_idempotency import made_alike, remember, settings_of
 from blackstart.emulator.adapters.elbv2_refusals import by_name, check_name, invalid, refused
 from blackstart.emulator.adapters.moto_elbv2_attributes import on
 from blackstart.emulator.adapters.patches import Patches
@@ -57,14 +58,23 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
         check_name("Load balancer", name)
         if name.startswith("internal-"):
             raise invalid(f"Load balancer name '{name}' cannot begin with 'internal-'")
-        if any(balancer.name == name for balancer in backend.load_balancers.values()):
-            raise refused("DuplicateLoadBalancerName", "A load balancer with the specified name already exists")
+        settings = settings_of(wanted)
+        known = next((balancer for balancer in backend.load_balancers.values() if balancer.name == name), None)
+        if known is not None and made_alike(known, settings):
+            return known
+        if known is not None:
+            raise refused(
+                "DuplicateLoadBalancerName",
+                f"A load balancer with the same name '{name}' exists, but with different settings",
+            )
         ids = _subnet_ids(wanted.get("subnet_ids"), wanted.get("subnet_mappings"))
         if ids:
             check_zones(backend, wanted.get("loadbalancer_type"), ids)
             vpc_id = backend.ec2_backend.get_subnet(ids[0]).vpc_id
             check_security_groups(backend, vpc_id, wanted.get("security_groups") or [])
-        return original(backend, **{**wanted, "scheme": wanted.get("scheme") or "internet-facing"})
+        made = original(backend, **{**wanted, "scheme": wanted.get("scheme") or "internet-facing"})
+        remember(made, settings)
+        return made
 
     return create_load_balancer
 

@@ -10,6 +10,7 @@ from blackstart.emulator.adapters.elbv2_attribute_rules import (
     TARGET_GROUP_ATTRIBUTES,
     check_attributes,
 )
+from blackstart.emulator.adapters.elbv2_idempotency import made_alike, remember, settings_of
 from blackstart.emulator.adapters.elbv2_refusals import check_name, check_range, invalid, refused
 from blackstart.emulator.adapters.moto_elbv2 import target_groups_used_by
 from blackstart.emulator.adapters.moto_elbv2_attributes import on
@@ -97,7 +98,11 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
     def create_target_group(backend: Any, name: str, **wanted: Any) -> Any:
         protocol, target_type = wanted.get("protocol"), wanted.get("target_type") or "instance"
         check_name("Target group", name)
-        if any(group.name == name for group in backend.target_groups.values()):
+        settings = settings_of(wanted)
+        known = next((group for group in backend.target_groups.values() if group.name == name), None)
+        if known is not None and made_alike(known, settings):
+            return known
+        if known is not None:
             raise refused(
                 "DuplicateTargetGroupName",
                 f"A target group with the same name '{name}' exists, but with different settings",
@@ -114,6 +119,7 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
             check_interval(timeout_s or 5, wanted.get("healthcheck_interval_seconds") or 30)
         check_health_check(None, wanted.get("healthcheck_port"))
         group = original(backend, name, **wanted)
+        remember(group, settings)
         if protocol in HTTP_PROTOCOLS:
             group.attributes = {**HTTP_GROUP_DEFAULTS, **group.attributes}
         return group
