@@ -1,8 +1,10 @@
-"""What requests leave for the access log, collected while they end and sent up as whole lines once a second."""
+"""What requests leave for the access log: a line made when each ends, sent up once a second."""
 
 import hashlib
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import floor
 
 from blackstart.emulator.dataplane.nodes import Fleet
 from blackstart.emulator.dataplane.topology import NodeKey
@@ -10,7 +12,7 @@ from blackstart.emulator.decisions.access_log import LoggedNode, RequestRecord, 
 from blackstart.emulator.protocol import AccessLogged
 
 MOST_KEPT = 50_000
-"""Records that wait for a control plane that is away; the oldest go first. Delivery is best effort on AWS too."""
+"""Lines of a node that wait for a control plane that is away; the oldest go first. AWS delivers by best effort too."""
 
 
 class AccessLogs:
@@ -18,34 +20,36 @@ class AccessLogs:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._kept: deque[tuple[NodeKey, RequestRecord]] = deque(maxlen=MOST_KEPT)
+        self._lines: dict[tuple[str, str], deque[str]] = {}
 
     def add(self, key: NodeKey, record: RequestRecord) -> None:
-        """Called within the request, so the line is made later."""
-        self._kept.append((key, record))
+        """A request has ended. The line is made at once: many together would hold up everything else."""
+        known = self._fleet.topology.nodes.get(key)
+        if known is None:
+            return
+        balancer, node = known
+        where = LoggedNode(balancer.metric_name, balancer.dns_name, node.address)
+        lines = self._lines.setdefault((balancer.arn, node.address), deque(maxlen=MOST_KEPT))
+        lines.append(format_entry(record, where, _connection_id(key, record), stamp))
 
     def take(self) -> list[AccessLogged]:
         """One message for each node that has served something, forgotten here."""
-        lines: dict[NodeKey, list[str]] = {}
-        nodes: dict[NodeKey, LoggedNode] = {}
-        kept, self._kept = self._kept, deque(maxlen=MOST_KEPT)
-        for key, record in kept:
-            if key not in nodes:
-                known = self._fleet.topology.nodes.get(key)
-                if known is None:
-                    continue
-                balancer, node = known
-                nodes[key] = LoggedNode(balancer.metric_name, balancer.dns_name, node.address)
-            node_lines = lines.setdefault(key, [])
-            node_lines.append(format_entry(record, nodes[key], _connection_id(key, record), _stamp))
+        taken, self._lines = self._lines, {}
         return [
-            AccessLogged(load_balancer_arn=key.load_balancer_arn, node_address=nodes[key].address, lines=tuple(found))
-            for key, found in lines.items()
+            AccessLogged(load_balancer_arn=arn, node_address=address, lines=tuple(lines))
+            for (arn, address), lines in taken.items()
         ]
 
 
-def _stamp(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def stamp(time_s: float) -> str:
+    """ISO 8601 with microseconds."""
+    second = floor(time_s)
+    return f"{_whole(second)}.{min(999_999, int((time_s - second) * 1e6)):06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _connection_id(key: NodeKey, record: RequestRecord) -> str:

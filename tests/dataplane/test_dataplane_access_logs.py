@@ -1,0 +1,76 @@
+"""Lines of the access log from a real data plane, and what becomes of them while the control plane is away."""
+
+import shlex
+from typing import Any
+
+import pytest
+
+from blackstart.domain.target_health import TargetState
+from blackstart.emulator.dataplane.access_logs import stamp
+from blackstart.emulator.decisions.access_log import FIELDS
+from blackstart.emulator.protocol import AccessLogged, Hello
+
+
+def entries(rig: Any) -> list[dict[str, str]]:
+    lines = [line for message in rig.of(AccessLogged) for line in message.lines]
+    return [dict(zip(FIELDS, shlex.split(line), strict=True)) for line in lines]
+
+
+def test_each_request_leaves_a_line_and_health_checks_leave_none(rig: Any, fetch: Any) -> None:
+    target = rig.target("i-1")
+    rig.start()
+    address = rig.serve(target.snapshot(), access_log=True)
+    rig.wait_for_state("i-1", TargetState.HEALTHY)
+    began_s = rig.now_s()
+    for path in ("/first", "/second?x=1"):
+        fetch(address, path=path, headers={"Host": "web.example:8080"})
+    rig.wait_for(lambda: len(entries(rig)) == 2)
+    first, second = entries(rig)
+    assert [one["request"] for one in (first, second)] == [
+        "GET http://web.example:80/first HTTP/1.1",
+        "GET http://web.example:80/second?x=1 HTTP/1.1",
+    ]
+    assert first["target:port"] == f"10.0.0.9:{target.server_address[1]}"
+    assert (first["elb_status_code"], first["target_status_code"]) == ("200", "200")
+    assert (first["actions_executed"], first["matched_rule_priority"]) == ("forward", "0")
+    assert first["target_group_arn"] == "group"
+    assert first["trace_id"].startswith("Root=1-")
+    assert stamp(began_s) <= first["request_creation_time"] <= first["time"] <= second["time"]
+    durations = [float(first[f"{part}_processing_time"]) for part in ("request", "target", "response")]
+    assert all(0 <= duration < 1 for duration in durations)
+    assert rig.of(AccessLogged)[0].node_address == address
+
+
+def test_without_the_attribute_nothing_is_sent(rig: Any, fetch: Any) -> None:
+    rig.start()
+    address = rig.serve()
+    fetch(address, path="/unlogged")
+    rig.change(load_balancers=(rig.snapshot.load_balancers[0].model_copy(update={"access_log": True}),))
+    rig.wait_for(lambda: fetch(address) and entries(rig))
+    assert not any("/unlogged" in one["request"] for one in entries(rig))
+    assert {one["elb_status_code"] for one in entries(rig)} == {"503"}
+    assert all(one["target_processing_time"] == "-1" for one in entries(rig))
+
+
+def test_lines_wait_for_a_control_plane_that_is_away(rig: Any, fetch: Any) -> None:
+    rig.start()
+    address = rig.serve(access_log=True)
+    fetch(address, path="/before")
+    rig.wait_for(lambda: entries(rig))
+    rig.drop(listen_again=False)
+    fetch(address, path="/while-away")
+    rig.listen()
+    rig.wait_for(lambda: len(rig.of(Hello)) == 2)
+    assert rig.wait_for(lambda: any("/while-away" in one["request"] for one in entries(rig)))
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00.000000Z"),
+        (1530570180.25, "2018-07-02T22:23:00.250000Z"),
+        (1_800_000_000.5, "2027-01-15T08:00:00.500000Z"),
+    ],
+)
+def test_times_have_microseconds(time_s: float, text: str) -> None:
+    assert stamp(time_s) == text
