@@ -147,7 +147,11 @@ class MotoAlarms:
                 if isinstance(view, str):
                     found.append(_of_alarm(alarm, f"{view}; its state does not change by itself"))
                 actions = dict.fromkeys(arn for state in AlarmState for arn in actions_of(alarm, state))
-                found += [_of_alarm(alarm, f"action {arn} is not executed") for arn in actions if not is_topic(arn)]
+                found += [
+                    _of_alarm(alarm, f"action {arn} is not executed", minor=True)
+                    for arn in actions
+                    if not is_topic(arn)
+                ]
         return (*found, *_unserved_subscriptions())
 
 
@@ -166,8 +170,8 @@ def _settle(backend: Any, alarm: Any, now_s: float) -> bool:
 SERVED_PROTOCOLS = ("sqs",)
 
 
-def _of_alarm(alarm: Any, what: str) -> Unserved:
-    return Unserved(kind=UnservedKind.ALARM, resource=alarm.name, reason=f"alarm {alarm.name}: {what}")
+def _of_alarm(alarm: Any, what: str, minor: bool = False) -> Unserved:
+    return Unserved(kind=UnservedKind.ALARM, resource=alarm.name, reason=f"alarm {alarm.name}: {what}", minor=minor)
 
 
 def _unserved_subscriptions() -> Iterator[Unserved]:
