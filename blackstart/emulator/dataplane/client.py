@@ -88,10 +88,10 @@ class ClientConnection(asyncio.Protocol):
     def exchange_finished(self) -> None:
         """The request is answered to its end: on with the next, or close when this was the last."""
         exchange = self._exchange
-        self._exchange = self._body = None
+        body, self._exchange, self._body = self._body, None, None
         self.received_bytes = 0
         if exchange is not None and not exchange.keep_alive:
-            self._close()
+            self._close(unread=exchange.head is None or body is not None)
         elif self._waiting and not self._feeding:
             waiting = bytes(self._waiting)
             self._waiting.clear()
@@ -130,7 +130,7 @@ class ClientConnection(asyncio.Protocol):
         for data in waiting:
             self.write(data)
         if self._reading_ended:
-            self._close()
+            self._close(unread=False)
 
     # --- asyncio.Protocol
 
@@ -246,6 +246,7 @@ class ClientConnection(asyncio.Protocol):
         if rest is None:
             return b""
         self.received_bytes -= len(rest)
+        self._body = None
         if self._exchange is exchange:
             exchange.request_complete()
         return rest
@@ -281,14 +282,14 @@ class ClientConnection(asyncio.Protocol):
             self._exchange.active_real_s = _monotonic()
             self._exchange.client_congested()
 
-    def _close(self) -> None:
+    def _close(self, unread: bool) -> None:
         """Close once everything is written. A client that is still sending is heard out for a while: closing on unread
         bytes would reset the connection, and the answer with it.
         """
         self._reading_ended = True
         if self.transport is None or self._held is not None:
             return
-        if self._waiting or self._body is not None or self._reading_paused:
+        if unread or self._waiting or self._reading_paused:
             self._waiting.clear()
             if self._reading_paused:
                 self._reading_paused = False

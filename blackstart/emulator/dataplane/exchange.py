@@ -183,6 +183,7 @@ class Exchange:
         if self.head is None or self._outgoing is None:
             return
         text = bytes(self._outgoing)
+        self._held_body = b""
         if not (reused and self.head.method in _REPEATABLE):
             self._outgoing = None
         self._send_on(upstream, text, reused)
@@ -363,8 +364,11 @@ class Exchange:
 
     def _hold_body(self, data: bytes) -> None:
         """A target that speaks before it has heard everything may hang up next: let its answer arrive first, because
-        writing to a closed connection could lose it.
+        writing to a closed connection could lose it. The connection is not used again, because the target may never
+        hear the rest.
         """
+        if self._upstream is not None:
+            self._upstream.close_after()
         first = not self._held_body
         self._held_body += data
         if first:

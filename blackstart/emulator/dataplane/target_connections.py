@@ -79,6 +79,8 @@ class TargetConnections:
 
     def opened(self, connection: UpstreamConnection) -> None:
         self._active.add(connection)
+        if not self._open:
+            connection.deafen(not self._heard(connection))
 
     def put(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request, or close it when there is no use for it."""

@@ -155,6 +155,29 @@ def test_an_early_answer_reaches_the_client_and_the_rest_of_the_upload_is_thrown
     run(scenario())
 
 
+def test_a_connection_that_was_answered_before_its_body_was_read_serves_no_other_request(
+    run: Any, balanced: Any, target: Any
+) -> None:
+    async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+
+    async def scenario() -> None:
+        one = target(early)
+        async with balanced(one) as place:
+            client = await place.client()
+            client.writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n")
+            await asyncio.sleep(0.02)
+            client.writer.write(b"GET /smuggled HTTP/1.1\r\n\r\nabcd")
+            assert (await client.answer())[0] == 403
+            assert (await client.ask(GET))[0] == 403
+            assert one.connections == 2
+
+    run(scenario())
+
+
 def test_a_slow_target_holds_the_client_back(run: Any, balanced: Any, target: Any) -> None:
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
