@@ -137,10 +137,15 @@ class InstanceStatus(Model):
 
 
 class Overview(Model):
-    """Everything of a stack that can be seen at a glance; gone things are left out."""
+    """Everything of a stack that can be seen at a glance; gone things are left out.
+
+    network: one line for each listener, and each load balancer's targets, that the network cuts off or a zonal shift
+    cannot spare: as declared, so no problem of the emulator.
+    """
 
     load_balancers: tuple[LoadBalancerStatus, ...] = ()
     target_groups: tuple[TargetGroupStatus, ...] = ()
     scaling_groups: tuple[ScalingGroupStatus, ...] = ()
     alarms: tuple[AlarmStatus, ...] = ()
     instances: tuple[InstanceStatus, ...] = ()
+    network: tuple[str, ...] = ()

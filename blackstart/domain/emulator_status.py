@@ -1,5 +1,7 @@
 """What the emulator says of itself on GET /_emulator/status."""
 
+from typing import Literal
+
 from blackstart.domain.clock import Anchor
 from blackstart.domain.emulator_overview import Overview
 from blackstart.domain.journal import EmulatorMeasured
@@ -42,7 +44,8 @@ class ProcessStatus(Model):
 class EmulatorStatus(Model):
     """unserved: what the stack declares and the emulator does not act on. problems: what keeps it from serving the
     rest, a listener's port that is taken for one; they may pass. failures: what went wrong in the emulator itself since
-    its start, one line each, healed or not. overview: None from an emulator that could not look at its stack just now.
+    its start, one line each, healed or not. data_plane_priority: real-time where the kernel
+    allows it. overview: None from an emulator that could not look at its stack just now.
     """
 
     ready: bool
@@ -60,6 +63,7 @@ class EmulatorStatus(Model):
     processes: tuple[ProcessStatus, ...] = ()
     failures: tuple[str, ...] = ()
     ca_bundle: str | None = None
+    data_plane_priority: Literal["real-time", "normal"] = "normal"
     overview: Overview | None = None
 
     @property

@@ -171,6 +171,7 @@ class Emulator:
                 *self._link.failures_in_words(),
                 *self.plane.failures_in_words(),
             ),
+            data_plane_priority="real-time" if self._link.real_time else "normal",
             overview=overview(sight) if sight is not None else None,
         )
 
@@ -230,6 +231,7 @@ def look(controllers: Controllers, traffic: tuple[CounterRow, ...] = ()) -> Sigh
         in_dns=controllers.measurement.in_dns,
         failing_open=controllers.measurement.failing_open,
         traffic=traffic,
+        network=(*controllers.network.explanations(), *controllers.shifts.explanations()),
     )
 
 

@@ -32,12 +32,16 @@ class HealthChanged(Model):
 
 
 class Hello(Model):
-    """First line of a connection. version: of the snapshot in use, 0 for none. health: every node's every opinion."""
+    """First line of a connection. version: of the snapshot in use, 0 for none. health: every node's every opinion.
+
+    real_time: whether the kernel lets the data plane go before all ordinary processes.
+    """
 
     kind: Literal["hello"] = "hello"
     pid: int
     version: int
     health: tuple[HealthChanged, ...] = ()
+    real_time: bool = False
 
 
 class CounterRow(Model):

@@ -136,6 +136,9 @@ def _stack(overview: Overview, now_s: float) -> Iterator[RenderableType]:
         yield from _scaling_group(scaling)
     if overview.alarms:
         yield from _alarms(overview.alarms, now_s)
+    if overview.network:
+        yield _title("cut off by the network", "")
+        yield from (Text(f"  {line}", style="yellow") for line in overview.network)
     yield from _loose_instances(overview)
 
 
@@ -239,7 +242,8 @@ def _processes(status: EmulatorStatus) -> RenderableType:
         f"{each.name} {each.pid or 'is down'}" + (f" ({several(each.restarts, 'restart')})" if each.restarts else "")
         for each in status.processes
     ]
-    return _title("processes", "", Text(", ".join([*words, several(services, "service")])))
+    priority = Text(f"data plane at {status.data_plane_priority} priority")
+    return _title("processes", "", priority, Text(", ".join([*words, several(services, "service")])))
 
 
 def _unserved(status: EmulatorStatus) -> Iterator[RenderableType]:

@@ -90,12 +90,13 @@ def alive(pid: int) -> bool:
         return False
 
 
-def processes_with(entry: str) -> list[int]:
-    """Processes that carry an entry in their environment."""
+def processes_with(*entries: str) -> list[int]:
+    """Processes that carry all these entries in their environment."""
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if entry.encode() in environ.read_bytes().split(b"\0") and alive(int(environ.parent.name)):
+            present = environ.read_bytes().split(b"\0")
+            if all(entry.encode() in present for entry in entries) and alive(int(environ.parent.name)):
                 found.append(int(environ.parent.name))
         except OSError:
             continue

@@ -132,7 +132,7 @@ def test_a_service_killed_through_ssm_is_found_unhealthy_and_replaced(shared: An
         Parameters={"commands": ["systemctl kill --signal=SIGKILL --kill-whom=all blackstart-demo"]},
     )["Command"]["CommandId"]
     until(lambda: ssm.get_command_invocation(CommandId=command, InstanceId=victim)["Status"] == "Success")
-    assert processes_with(f"INSTANCE_ID={victim}") == []
+    assert processes_with(f"INSTANCE_ID={victim}", f"AWS_ENDPOINT_URL={shared.status.endpoint}") == []
     until(lambda: stack.health().get(victim) == "unhealthy")
     until(lambda: len(stack.healthy() - {victim}) == 3)
     assert any("ELB system health check failure" in activity["Cause"] for activity in stack.activities())
@@ -146,7 +146,8 @@ def test_nothing_is_left_of_a_preforking_service_whoever_dies(emulator: Start, p
     until(lambda: len(stack.healthy()) == 2)
     status = read(running)
     members = stack.members()
-    workers = [pid for member in members for pid in processes_with(f"INSTANCE_ID={member}")]
+    mine = f"AWS_ENDPOINT_URL={status.endpoint}"  # ids repeat over emulators
+    workers = [pid for member in members for pid in processes_with(f"INSTANCE_ID={member}", mine)]
     assert len(workers) == 8
     if how == "lifeline closed":
         running.process.stdin.close()

@@ -164,7 +164,7 @@ def test_without_a_terminal_it_prints_unbroken_lines_without_colours(
         "ALARM unhealthy-hosts for 40 s",
         "OK [red]calm[/red] for 2 h 05 min",
         "answer of a health check (p99) 80 % of 50 % allowed up to speed 6",
-        "processes data plane is down (3 restarts), 0 services",
+        "processes data plane at normal priority data plane is down (3 restarts), 0 services",
     ):
         assert expected in lines, expected
 

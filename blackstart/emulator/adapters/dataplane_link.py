@@ -71,6 +71,7 @@ class DataplaneLink:
         self.connected = threading.Event()
         self.pid: int | None = None
         self.restarts = 0
+        self.real_time = False
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(socket_path))
         self._listener.listen(1)
@@ -175,6 +176,7 @@ class DataplaneLink:
                     continue
                 self._on_message(message)
                 if isinstance(message, Hello):
+                    self.real_time = message.real_time
                     self.connected.set()
                     self._unsent.set()
 

@@ -57,6 +57,7 @@ class Sight:
 
     in_dns: by load balancer, the zones of the nodes that its name resolves to; None before the data plane said so.
     failing_open: by target group, the zones of the nodes that do. traffic: counters of the last minute.
+    network: what is cut off, in words.
     """
 
     snapshot: Snapshot
@@ -68,6 +69,7 @@ class Sight:
     in_dns: Mapping[str, tuple[str, ...]] | None = None
     failing_open: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     traffic: tuple[CounterRow, ...] = ()
+    network: tuple[str, ...] = ()
 
 
 class RecentTraffic:
@@ -97,6 +99,7 @@ def overview(sight: Sight) -> Overview:
         target_groups=tuple(_target_group(group, sight, addresses) for group in sight.snapshot.target_groups),
         scaling_groups=sight.declared.scaling_groups,
         alarms=sight.declared.alarms,
+        network=sight.network,
         instances=tuple(_instance(fact, sight) for fact in sight.instances.values() if fact.state.value != GONE),
     )
 

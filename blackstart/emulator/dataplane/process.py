@@ -26,9 +26,10 @@ _CLIENT_IDLE_REAL_S = 60.0  # the ALB's default idle timeout, in the clients' ow
 
 
 class DataPlane:
-    """socket: the control plane's Unix socket."""
+    """socket: the control plane's Unix socket. real_time: for `Hello`."""
 
-    def __init__(self, socket: Path, anchor: Anchor) -> None:
+    def __init__(self, socket: Path, anchor: Anchor, real_time: bool = False) -> None:
+        self._real_time = real_time
         self._clock = VirtualClock(anchor)
         self._counting = Counting(self._clock.now_s)
         self._timings = Timings()
@@ -71,7 +72,12 @@ class DataPlane:
         self._report_problems()
 
     def _hello(self) -> Hello:
-        return Hello(pid=os.getpid(), version=self._fleet.topology.version, health=self._opinions.messages())
+        return Hello(
+            pid=os.getpid(),
+            version=self._fleet.topology.version,
+            health=self._opinions.messages(),
+            real_time=self._real_time,
+        )
 
     def _opinion_changed(self, key: CheckKey, message: HealthChanged) -> None:
         self._fleet.opinion_changed(key.node)
