@@ -329,6 +329,14 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     rig.close()
 
 
+@pytest.fixture(scope="module")
+def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """One for all tests of a file that replace the whole snapshot and read no sums."""
+    rig = Rig(tmp_path_factory.mktemp("shared"))
+    yield rig
+    rig.close()
+
+
 @pytest.fixture
 def fetch() -> Callable[..., tuple[int, dict[str, str], bytes]]:
     return request

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from blackstart.emulator.adapters.authority import Authority
-from blackstart.emulator.protocol import Counters, Lag
+from blackstart.emulator.protocol import Counters, Hello, Lag
 from blackstart.emulator.snapshot import Certificate, FixedResponse, ListenerSnapshot, NodeSnapshot, Reach
 
 FIXED = FixedResponse(status_code=200, body="fixed")
@@ -38,7 +38,8 @@ def https(*certificates: Certificate, policy: str = "ELBSecurityPolicy-TLS13-1-2
 
 def served(rig: Any, listener: ListenerSnapshot) -> str:
     """A data plane with this one listener; its address, once it listens."""
-    rig.start()
+    if not rig.of(Hello):
+        rig.start()
     rig.serve(listeners=())
     change(rig, listeners=(listener,))
     address: str = rig.snapshot.load_balancers[0].nodes[0].address
@@ -91,45 +92,48 @@ def shown(address: str, name: str, **options: Any) -> tuple[str, ...]:
         return tuple(value for _, value in secured.getpeercert()["subjectAltName"])  # type: ignore[index,union-attr,misc]
 
 
-def test_a_client_that_trusts_the_bundle_is_served_over_tls_and_its_connection_is_kept(rig: Any) -> None:
-    address = served(rig, https(certificate("shop.example.com")))
+def test_a_client_that_trusts_the_bundle_is_served_over_tls_and_its_connection_is_kept(shared_rig: Any) -> None:
+    address = served(shared_rig, https(certificate("shop.example.com")))
     with session(address, "shop.example.com") as secured:
         assert (ask(secured), ask(secured)) == (b"fixed", b"fixed")
         assert secured.version() == "TLSv1.3"
 
 
-def test_http_1_1_is_all_that_is_negotiated(rig: Any) -> None:
-    address = served(rig, https(certificate("shop.example.com")))
+def test_http_1_1_is_all_that_is_negotiated(shared_rig: Any) -> None:
+    address = served(shared_rig, https(certificate("shop.example.com")))
     context = trusting()
     context.set_alpn_protocols(["h2", "http/1.1"])
     with session(address, "shop.example.com", context) as secured:
         assert secured.selected_alpn_protocol() == "http/1.1"
 
 
-def test_the_certificate_is_chosen_by_the_name_that_the_client_asks_for(rig: Any) -> None:
+def test_the_certificate_is_chosen_by_the_name_that_the_client_asks_for(shared_rig: Any) -> None:
     listener = https(
         certificate("default.example.com"), certificate("*.shop.example.com"), certificate("a.example.org")
     )
-    address = served(rig, listener)
+    address = served(shared_rig, listener)
     assert shown(address, "www.shop.example.com") == ("*.shop.example.com",)
     assert shown(address, "A.Example.org") == ("a.example.org",)
     assert shown(address, "unknown.example.net") == ("default.example.com",)
 
 
-def test_a_client_that_names_no_host_is_shown_the_default_certificate(rig: Any) -> None:
-    address = served(rig, https(certificate("default.example.com"), certificate("a.example.org")))
+def test_a_client_that_names_no_host_is_shown_the_default_certificate(shared_rig: Any) -> None:
+    address = served(shared_rig, https(certificate("default.example.com"), certificate("a.example.org")))
     with session(address, None, trusting(check_hostname=False)) as secured:
         peer = secured.getpeercert()
     assert peer is not None
     assert peer["subjectAltName"] == (("DNS", "default.example.com"),)
 
 
-def test_new_certificates_and_rules_reach_new_connections_and_leave_the_open_ones(rig: Any) -> None:
-    address = served(rig, https(certificate("old.example.com")))
+def test_new_certificates_and_rules_reach_new_connections_and_leave_the_open_ones(shared_rig: Any) -> None:
+    address = served(shared_rig, https(certificate("old.example.com")))
     with session(address, "old.example.com") as secured:
         ask(secured)
-        change(rig, listeners=(https(certificate("new.example.com"), action=FixedResponse(status_code=200, body="2")),))
-        rig.wait_for(lambda: shown(address, "any.example.com") == ("new.example.com",))
+        change(
+            shared_rig,
+            listeners=(https(certificate("new.example.com"), action=FixedResponse(status_code=200, body="2")),),
+        )
+        shared_rig.wait_for(lambda: shown(address, "any.example.com") == ("new.example.com",))
         assert ask(secured) == b"2"
 
 
@@ -161,9 +165,9 @@ def test_handshakes_that_fail_are_counted_and_no_request(rig: Any) -> None:
     ],
 )
 def test_a_security_policy_decides_which_versions_are_spoken(
-    rig: Any, policy: str, highest: ssl.TLSVersion, spoken: str | None
+    shared_rig: Any, policy: str, highest: ssl.TLSVersion, spoken: str | None
 ) -> None:
-    address = served(rig, https(certificate("shop.example.com"), policy=policy))
+    address = served(shared_rig, https(certificate("shop.example.com"), policy=policy))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context = trusting(minimum_version=ssl.TLSVersion.TLSv1, maximum_version=highest)
@@ -176,31 +180,31 @@ def test_a_security_policy_decides_which_versions_are_spoken(
             assert secured.version() == spoken
 
 
-def test_of_certificates_with_the_name_the_elliptic_one_is_shown(rig: Any) -> None:
-    address = served(rig, https(rsa_certificate("shop.example.com"), certificate("shop.example.com")))
+def test_of_certificates_with_the_name_the_elliptic_one_is_shown(shared_rig: Any) -> None:
+    address = served(shared_rig, https(rsa_certificate("shop.example.com"), certificate("shop.example.com")))
     assert shown(address, "shop.example.com") == ("shop.example.com",)  # the other is of an authority not trusted
 
 
-def test_a_listener_without_a_usable_certificate_is_a_problem_and_heals(rig: Any) -> None:
+def test_a_listener_without_a_usable_certificate_is_a_problem_and_heals(shared_rig: Any) -> None:
     broken = Certificate(arn="arn:broken", names=("shop.example.com",), chain_pem="no PEM", key_pem="none")
-    address = served(rig, https(broken))
+    address = served(shared_rig, https(broken))
 
     def problems() -> str:
-        lags = rig.of(Lag)
+        lags = shared_rig.of(Lag)
         return "\n".join(lags[-1].listener_problems) if lags else "-"
 
-    assert "certificate arn:broken cannot be used" in rig.wait_for(lambda: "broken" in problems() and problems())
-    change(rig, listeners=(https(certificate("shop.example.com")),))
-    rig.wait_for(lambda: problems() == "")
+    assert "certificate arn:broken cannot be used" in shared_rig.wait_for(lambda: "broken" in problems() and problems())
+    change(shared_rig, listeners=(https(certificate("shop.example.com")),))
+    shared_rig.wait_for(lambda: problems() == "")
     assert shown(address, "shop.example.com") == ("shop.example.com",)
 
 
-def test_a_listener_that_changes_to_https_keeps_its_port_and_its_open_connections(rig: Any) -> None:
+def test_a_listener_that_changes_to_https_keeps_its_port_and_its_open_connections(shared_rig: Any) -> None:
     plain = ListenerSnapshot(arn="l", port=8443, action=FIXED)
-    address = served(rig, plain)
+    address = served(shared_rig, plain)
     with socket.create_connection((address, 8443), timeout=5) as kept:
         assert ask(kept) == b"fixed"
-        change(rig, listeners=(https(certificate("shop.example.com"), port=8443),))
+        change(shared_rig, listeners=(https(certificate("shop.example.com"), port=8443),))
 
         def secured() -> bool:
             try:
@@ -208,17 +212,17 @@ def test_a_listener_that_changes_to_https_keeps_its_port_and_its_open_connection
             except (ssl.SSLError, OSError):
                 return False
 
-        rig.wait_for(secured)
+        shared_rig.wait_for(secured)
         assert ask(kept) == b"fixed"
 
 
-def test_a_deleted_load_balancer_cuts_its_tls_clients_off(rig: Any) -> None:
-    address = served(rig, https(certificate("shop.example.com")))
+def test_a_deleted_load_balancer_cuts_its_tls_clients_off(shared_rig: Any) -> None:
+    address = served(shared_rig, https(certificate("shop.example.com")))
     with session(address, "shop.example.com") as secured:
         ask(secured)
-        rig.change(load_balancers=())
+        shared_rig.change(load_balancers=())
         assert secured.recv(10) == b""
-        rig.wait_for(lambda: not accepts(address, 8443))
+        shared_rig.wait_for(lambda: not accepts(address, 8443))
 
 
 def cut(rig: Any, reach: Reach | None) -> None:
@@ -234,40 +238,40 @@ def answers(address: str) -> bool:
         return probe.connect_ex((address, 8080)) == 0
 
 
-def test_a_security_group_that_shuts_clients_out_drops_new_connections_and_leaves_open_ones(rig: Any) -> None:
-    address = served(rig, ListenerSnapshot(arn="l", port=80, action=FIXED))
+def test_a_security_group_that_shuts_clients_out_drops_new_connections_and_leaves_open_ones(shared_rig: Any) -> None:
+    address = served(shared_rig, ListenerSnapshot(arn="l", port=80, action=FIXED))
     with socket.create_connection((address, 8080), timeout=5) as kept:
         assert ask(kept) == b"fixed"
-        cut(rig, Reach.TRACKED)
-        rig.wait_for(lambda: not answers(address))
+        cut(shared_rig, Reach.TRACKED)
+        shared_rig.wait_for(lambda: not answers(address))
         assert ask(kept) == b"fixed"
-        cut(rig, None)
-        rig.wait_for(lambda: answers(address))
+        cut(shared_rig, None)
+        shared_rig.wait_for(lambda: answers(address))
         assert ask(kept) == b"fixed"
 
 
-def test_a_network_that_is_cut_silences_open_connections_too_and_they_go_on_when_it_is_back(rig: Any) -> None:
-    address = served(rig, ListenerSnapshot(arn="l", port=80, action=FIXED))
+def test_a_network_that_is_cut_silences_open_connections_too_and_they_go_on_when_it_is_back(shared_rig: Any) -> None:
+    address = served(shared_rig, ListenerSnapshot(arn="l", port=80, action=FIXED))
     with socket.create_connection((address, 8080), timeout=5) as kept:
         assert ask(kept) == b"fixed"
-        cut(rig, Reach.SILENT)
-        rig.wait_for(lambda: not answers(address))
+        cut(shared_rig, Reach.SILENT)
+        shared_rig.wait_for(lambda: not answers(address))
         kept.sendall(b"GET / HTTP/1.1\r\nHost: any\r\n\r\n")
         kept.settimeout(0.3)
         with pytest.raises(TimeoutError):
             kept.recv(10)
-        cut(rig, None)
-        rig.wait_for(lambda: answers(address))
+        cut(shared_rig, None)
+        shared_rig.wait_for(lambda: answers(address))
         kept.settimeout(5)
         response = http.client.HTTPResponse(kept)
         response.begin()
         assert response.read() == b"fixed"
 
 
-def test_a_cut_refuses_nobody(rig: Any) -> None:
-    address = served(rig, ListenerSnapshot(arn="l", port=80, action=FIXED))
-    cut(rig, Reach.TRACKED)
-    rig.wait_for(lambda: not answers(address))
+def test_a_cut_refuses_nobody(shared_rig: Any) -> None:
+    address = served(shared_rig, ListenerSnapshot(arn="l", port=80, action=FIXED))
+    cut(shared_rig, Reach.TRACKED)
+    shared_rig.wait_for(lambda: not answers(address))
     with socket.socket() as client:
         client.settimeout(0.3)
         started = time.monotonic()
