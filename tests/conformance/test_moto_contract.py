@@ -36,6 +36,7 @@ PATCHED = {
     "moto.elbv2.models:FakeLoadBalancer.activate": ("self",),
     "moto.elbv2.models:ELBv2Backend.describe_target_health": ("self", "target_group_arn", "targets"),
     "moto.elbv2.models:ELBv2Backend.delete_load_balancer": ("self", "arn"),
+    "moto.elbv2.models:ELBv2Backend.describe_load_balancers": ("self", "arns", "names"),
     "moto.elbv2.models:ELBv2Backend.set_subnets": ("self", "arn", "subnets", "subnet_mappings"),
     "moto.elbv2.models:ELBv2Backend.create_load_balancer": (
         *("self", "name", "security_groups", "subnet_ids", "subnet_mappings", "scheme", "loadbalancer_type"),

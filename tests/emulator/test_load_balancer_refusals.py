@@ -189,6 +189,12 @@ LOAD_BALANCERS: list[tuple[str, Call, str, str]] = [
         "cannot be changed",
     ),
     (
+        "one load balancer of two that does not exist",
+        lambda s: s.elb.describe_load_balancers(LoadBalancerArns=[s.balancer, NOWHERE.format("loadbalancer")]),
+        "LoadBalancerNotFound",
+        "One or more load balancers not found",
+    ),
+    (
         "a load balancer that does not exist",
         lambda s: s.elb.describe_load_balancer_attributes(LoadBalancerArn=NOWHERE.format("loadbalancer")),
         "LoadBalancerNotFound",
@@ -700,8 +706,8 @@ def test_a_target_group_whose_listener_is_gone_can_be_deleted(shop: Shop) -> Non
 
 
 def test_creating_the_same_thing_again_answers_with_the_first(shop: Shop) -> None:
-    groups = [shop.elb.describe_load_balancers(Names=["web"])["LoadBalancers"][0]["SecurityGroups"]]
-    again = shop.elb.create_load_balancer(Name="web", Subnets=shop.subnets, SecurityGroups=groups[0])
+    groups = shop.elb.describe_load_balancers(Names=["web"])["LoadBalancers"][0]["SecurityGroups"]
+    again = shop.elb.create_load_balancer(Name="web", Subnets=shop.subnets, SecurityGroups=groups)
     assert again["LoadBalancers"][0]["LoadBalancerArn"] == shop.balancer
     assert shop.target_group("spare") == shop.spare
     assert shop.create_listener(Port=80)["Listeners"][0]["ListenerArn"] == shop.listener

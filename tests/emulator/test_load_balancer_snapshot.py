@@ -14,6 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import settings
 
+from blackstart.domain.unserved import UnservedKind
+from blackstart.emulator.adapters.moto_ledger import unserved
 from blackstart.emulator.snapshot import (
     Algorithm,
     Condition,
@@ -330,7 +332,9 @@ def test_a_transform_is_kept_and_its_rule_answers_503_and_is_listed(tier: Tier) 
     assert tier.told_rule(arn).action.status_code == 503  # type: ignore[union-attr]
     assert tier.elb.describe_rules(RuleArns=[arn])["Rules"][0]["Transforms"] == [rewrite]
     line = "listener web:80: rule 10 (to target group blue) answers 503: its transform url-rewrite is not served"
-    assert line in tier.rig.unserved()
+    (thing,) = [found for found in unserved() if found.reason == line]
+    assert (thing.kind, thing.resource) == (UnservedKind.LISTENER_RULE, arn)
+    assert thing.of == (tier.stack.balancer, "web", tier.listener, "web:80")
     tier.elb.delete_rule(RuleArn=arn)
     assert line not in tier.rig.unserved()
 
@@ -347,6 +351,15 @@ def test_an_attribute_that_is_not_acted_on_is_listed_while_it_is_set(tier: Tier,
     assert [line for line in tier.rig.unserved() if key in line]
     put("false")
     assert not [line for line in tier.rig.unserved() if key in line]
+
+
+def test_a_group_of_another_protocol_version_is_listed_with_the_load_balancer_that_uses_it(tier: Tier) -> None:
+    arn = tier.target_group("modern", ProtocolVersion="HTTP2")
+    rule = tier.rule(10, Actions=[{"Type": "forward", "TargetGroupArn": arn}])
+    (thing,) = [found for found in unserved() if found.resource == arn]
+    assert (thing.kind, thing.of) == (UnservedKind.TARGET_GROUP, ("modern", tier.stack.balancer, "web"))
+    assert thing.reason == "target group modern: targets get HTTP/1.1 instead of HTTP2"
+    tier.elb.delete_rule(RuleArn=rule)
 
 
 def test_stickiness_with_cross_zone_off_is_refused(tier: Tier) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from blackstart.domain.unserved import Unserved, UnservedKind
 from blackstart.emulator.adapters import moto_backends
+from blackstart.emulator.adapters.moto_elbv2 import target_groups_used_by
 from blackstart.emulator.adapters.moto_elbv2_actions import (
     SERVED_ACTIONS,
     SERVED_LISTENERS,
@@ -23,10 +24,12 @@ MINOR_SWITCHES = ("connection_logs.s3.enabled", "health_check_logs.s3.enabled")
 
 def unserved_load_balancing() -> Iterator[Unserved]:
     for backend in moto_backends.existing("elbv2"):
+        users: dict[str, tuple[str, ...]] = {}
         for balancer in backend.load_balancers.values():
+            users |= dict.fromkeys(target_groups_used_by(balancer), (balancer.arn, balancer.name))
             yield from _balancer(balancer)
         for group in backend.target_groups.values():
-            yield from _target_group(group)
+            yield from _target_group(group, users.get(group.arn, ()))
 
 
 def _balancer(balancer: Any) -> Iterator[Unserved]:
@@ -82,12 +85,12 @@ def _whither(rule: Any) -> str:
     return f" (to target group {', '.join(names)})" if names else ""
 
 
-def _target_group(group: Any) -> Iterator[Unserved]:
+def _target_group(group: Any, users: tuple[str, ...]) -> Iterator[Unserved]:
     def found(reason: str) -> Unserved:
         return Unserved(
             kind=UnservedKind.TARGET_GROUP,
             resource=group.arn,
-            of=(group.name, *group.load_balancer_arns),
+            of=(group.name, *users),
             reason=f"target group {group.name}{reason}",
         )
 

@@ -16,6 +16,7 @@ def install(patches: Patches) -> None:
     from moto.elbv2.models import ELBv2Backend
 
     patches.replace(ELBv2Backend, "create_load_balancer", _checking_creation)
+    patches.replace(ELBv2Backend, "describe_load_balancers", _checking_description)
     patches.replace(ELBv2Backend, "delete_load_balancer", _checking_deletion)
     patches.replace(ELBv2Backend, "set_subnets", _checking_subnets)
     patches.replace(ELBv2Backend, "set_security_groups", _checking_security_groups)
@@ -122,6 +123,18 @@ def _check_together(balancer: Any, attrs: dict[str, Any]) -> None:
             "Load balancer attribute key 'load_balancing.cross_zone.enabled' cannot be changed on load balancers with "
             "type 'application'",
         )
+
+
+def _checking_description(original: Callable[..., Any]) -> Callable[..., Any]:
+    """moto notices an unknown load balancer only when it is named first."""
+
+    def describe_load_balancers(backend: Any, arns: list[str] | None, names: list[str] | None) -> Any:
+        known = {balancer.name for balancer in backend.load_balancers.values()}
+        if not (set(arns or ()) <= set(backend.load_balancers) and set(names or ()) <= known):
+            raise refused("LoadBalancerNotFound", "One or more load balancers not found")
+        return original(backend, arns, names)
+
+    return describe_load_balancers
 
 
 def _checking_deletion(original: Callable[..., Any]) -> Callable[..., Any]:

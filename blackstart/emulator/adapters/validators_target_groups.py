@@ -94,9 +94,23 @@ def _check_check_protocol(protocol: str | None, check_protocol: str | None) -> N
         )
 
 
+def _check_new(wanted: dict[str, Any]) -> None:
+    protocol, target_type = wanted.get("protocol"), wanted.get("target_type") or "instance"
+    if target_type != "lambda":
+        check_range("port", wanted.get("port"), 1, 65535)
+    _check_ranges(wanted, CREATE_NAMES)
+    _check_enabled(wanted.get("healthcheck_enabled"), target_type)
+    _check_check_protocol(protocol, wanted.get("healthcheck_protocol"))
+    check_health_check(None, wanted.get("healthcheck_port"))
+    if protocol in HTTP_PROTOCOLS:
+        check_path(wanted.get("healthcheck_path"))
+        check_health_check((wanted.get("matcher") or {}).get("HttpCode"), None)
+        timeout_s, interval_s = wanted.get("healthcheck_timeout_seconds"), wanted.get("healthcheck_interval_seconds")
+        check_interval(timeout_s or 5, interval_s or 30)
+
+
 def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
     def create_target_group(backend: Any, name: str, **wanted: Any) -> Any:
-        protocol, target_type = wanted.get("protocol"), wanted.get("target_type") or "instance"
         check_name("Target group", name)
         settings = settings_of(wanted)
         known = next((group for group in backend.target_groups.values() if group.name == name), None)
@@ -107,20 +121,10 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
                 "DuplicateTargetGroupName",
                 f"A target group with the same name '{name}' exists, but with different settings",
             )
-        if target_type != "lambda":
-            check_range("port", wanted.get("port"), 1, 65535)
-        _check_ranges(wanted, CREATE_NAMES)
-        _check_enabled(wanted.get("healthcheck_enabled"), target_type)
-        _check_check_protocol(protocol, wanted.get("healthcheck_protocol"))
-        if protocol in HTTP_PROTOCOLS:
-            check_path(wanted.get("healthcheck_path"))
-            check_health_check((wanted.get("matcher") or {}).get("HttpCode"), None)
-            timeout_s = wanted.get("healthcheck_timeout_seconds")
-            check_interval(timeout_s or 5, wanted.get("healthcheck_interval_seconds") or 30)
-        check_health_check(None, wanted.get("healthcheck_port"))
+        _check_new(wanted)
         group = original(backend, name, **wanted)
         remember(group, settings)
-        if protocol in HTTP_PROTOCOLS:
+        if group.protocol in HTTP_PROTOCOLS:
             group.attributes = {**HTTP_GROUP_DEFAULTS, **group.attributes}
         return group
 
