@@ -58,13 +58,13 @@ def test_a_host_that_one_certificate_has_gets_that() -> None:
 def test_of_several_that_have_it_key_type_hash_size_and_validity_decide_in_this_order(
     worse: ShownCertificate, better: ShownCertificate
 ) -> None:
-    assert choose_certificate([worse, better], "a.example.com").index == 1
-    assert choose_certificate([better, worse], "a.example.com").index == 0
+    assert choose_certificate([worse, better], "a.example.com").position == 1
+    assert choose_certificate([better, worse], "a.example.com").position == 0
 
 
 def test_of_equals_the_first_is_shown() -> None:
     alike = [DEFAULT, shown("a.example.com"), shown("a.example.com")]
-    assert choose_certificate(alike, "a.example.com").index == 1
+    assert choose_certificate(alike, "a.example.com").position == 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_wildcard_stands_for_one_label(name: str, host: str, stands: bool) -> 
 def test_some_certificate_is_always_shown(names: list[str], server_name: str) -> None:
     certificates = [shown(name) for name in names]
     chosen = choose_certificate(certificates, server_name)
-    assert 0 <= chosen.index < len(certificates)
+    assert 0 <= chosen.position < len(certificates)
     matches = any(covers(name, server_name.rstrip(".").lower()) for name in names)
     assert (chosen.reason is CertificateReason.MATCH) == matches
 

@@ -65,7 +65,7 @@ class ListenerTls:
     def _choose(self, session: ssl.SSLObject, server_name: str | None, _: ssl.SSLContext) -> None:
         if not self._shown:
             return
-        chosen = self._shown[choose_certificate([shown.facts for shown in self._shown], server_name).index]
+        chosen = self._shown[choose_certificate([shown.facts for shown in self._shown], server_name).position]
         session.context = chosen.context
         self._asked[session] = (server_name or "", chosen.certificate.arn)
 

@@ -25,9 +25,9 @@ class CertificateReason(StrEnum):
 
 
 class ChosenCertificate(NamedTuple):
-    """index: into the listener's certificates."""
+    """position: in the listener's certificates."""
 
-    index: int
+    position: int
     reason: CertificateReason
 
 
