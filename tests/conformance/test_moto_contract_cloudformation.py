@@ -175,3 +175,20 @@ def test_a_property_that_is_not_honoured_is_listed_with_its_resource(rig: Any) -
 def test_what_aws_refuses_is_refused_from_a_template_too(rig: Any) -> None:
     with pytest.raises(ClientError, match="At least two subnets"):
         create(TEMPLATE.replace("Subnets: [!Ref SubnetA, !Ref SubnetB]", "Subnets: [!Ref SubnetA]"))
+
+
+def test_a_change_set_deploys_the_same_as_create_stack(rig: Any) -> None:
+    """What `aws cloudformation deploy`, SAM and CDK call."""
+    cloudformation = client("cloudformation")
+    cloudformation.create_change_set(
+        StackName="pages", ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=TEMPLATE
+    )
+    cloudformation.execute_change_set(ChangeSetName="first", StackName="pages")
+    assert cloudformation.describe_stacks(StackName="pages")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+    assert tags_of(balancer()["LoadBalancerArn"])["aws:cloudformation:logical-id"] == "Front"
+    assert {thing.resource for thing in unserved() if thing.aws_type} == {"pages/KeepUp", "pages/TooFewServers"}
+
+
+def test_validating_a_template_is_refused_as_not_implemented(rig: Any) -> None:
+    with pytest.raises(NotImplementedError, match="cfn-lint"):
+        client("cloudformation").validate_template(TemplateBody=TEMPLATE)

@@ -109,15 +109,20 @@ def unserved() -> Iterator[Unserved]:
 
 def _mend(patches: Patches, signatures: Mapping[str, inspect.Signature]) -> None:
     from moto.cloudformation import parsing
-    from moto.cloudformation.models import Stack
+    from moto.cloudformation.models import CloudFormationBackend, Stack
     from moto.elbv2.models import ELBv2Backend
 
     patches.replace(Stack, "stack_resources", _those_that_exist)
+    patches.replace(CloudFormationBackend, "validate_template", lambda _: _validate_template)
     for name, signature in signatures.items():
         patches.replace(ELBv2Backend, name, partial(_by_keyword, signature))
     patches.replace(parsing, "clean_json", _with_attributes)
     for name in ("parse_and_create_resource", "parse_and_update_resource"):
         patches.replace(parsing, name, _completing)
+
+
+def _validate_template(_backend: Any, _template: str) -> None:
+    raise NotImplementedError("ValidateTemplate needs cfn-lint, which the emulator does without")
 
 
 def _those_that_exist(original: Any) -> property:
