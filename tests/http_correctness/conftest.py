@@ -29,7 +29,6 @@ from scripted_target import ScriptedTarget
 from blackstart.domain.target_health import HealthCheck
 from blackstart.emulator.snapshot import (
     Forward,
-    HttpSettings,
     ListenerSnapshot,
     LoadBalancerSnapshot,
     NodeSnapshot,
@@ -75,7 +74,6 @@ def balancer_of(name: str, address: str, idle_real_s: float, ports: dict[str, in
             ListenerSnapshot(arn=f"{name}/{port}", port=port, action=Forward.to(group)) for group, port in ports.items()
         ),
         idle_timeout_s=idle_real_s * SPEED,
-        http=HttpSettings(preserve_host_header=True),
     )
 
 
@@ -104,18 +102,17 @@ class DataPlane:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self._run_anew, cases))
 
-    def serve(self, name: str, target: tuple[str, int]) -> tuple[str, int]:
-        """One more load balancer before a target; returns where it listens."""
+    def serve(self, targets: dict[str, tuple[str, int]], idle_real_s: float) -> list[tuple[str, int]]:
+        """One more load balancer, with a listener before each target; returns where they are."""
         address = f"{_NETWORK}.251.{1 + len(self.rig.snapshot.load_balancers)}"
+        ports = {name: FIRST_PORT + at for at, name in enumerate(targets)}
+        balancers, groups = self.rig.snapshot.load_balancers, self.rig.snapshot.target_groups
         self.rig.change(
-            load_balancers=(
-                *self.rig.snapshot.load_balancers,
-                balancer_of(name, address, IDLE_REAL_S, {name: FIRST_PORT}),
-            ),
-            target_groups=(*self.rig.snapshot.target_groups, group_of(name, target)),
+            load_balancers=(*balancers, balancer_of(address, address, idle_real_s, ports)),
+            target_groups=(*groups, *(group_of(name, target) for name, target in targets.items())),
         )
-        self.rig.wait_for(lambda: _listening(address, FIRST_PORT))
-        return address, FIRST_PORT
+        self.rig.wait_for(lambda: _listening(address, FIRST_PORT + len(targets) - 1))
+        return [(address, port) for port in ports.values()]
 
     def _run_anew(self, case: Case) -> Run:
         self.targets[case.name].forget()

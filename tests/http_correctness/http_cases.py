@@ -11,7 +11,6 @@ The cases stand in `cases/*.yaml`, one file a group, as data:
     differs: the fields in which the data plane's outcome differs from nginx's on purpose, and `why`; short for several
           fields: {refused: status} a made-up answer, connection closed, nothing passed on; {instead: status} a made-up
           answer in place of the target's, connection open
-    bug: why the data plane fails this case for now
 """
 
 import dataclasses
@@ -23,7 +22,7 @@ from typing import Any
 import yaml
 from scripted_client import ScriptedClient
 from scripted_target import ScriptedTarget
-from strict_http import Message
+from strict_http import Message, shown
 
 FOLDER = Path(__file__).parent
 DNS_NAME = "cases-1.us-east-1.elb.amazonaws.com"
@@ -42,7 +41,6 @@ class Case:
     probe: bool = True
     impatient: bool = False
     differs: dict[str, Any] = field(default_factory=dict)
-    bug: str = ""
 
 
 Outcome = dict[str, Any]
@@ -93,7 +91,8 @@ def run_case(case: Case, front: tuple[str, int], target: ScriptedTarget) -> Run:
     outcome = dataclasses.asdict(seen)
     told = outcome.pop("told")
     outcome["requests"] = [*target.requests] if settled else [*target.requests, "hangs"]
-    outcome["request_headers"] = list(target.headers)
+    headers = [line.replace(f":{front[1]}", ":PORT") for line in target.headers]
+    outcome["request_headers"] = [shown(line.encode("latin-1")) for line in headers]
     return Run(outcome, told, list(target.completed))
 
 

@@ -40,7 +40,8 @@ http {
     ignore_invalid_headers off; underscores_in_headers on;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
-    proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_pass_header Server;
+    proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host:$server_port;
+    proxy_pass_header Server;
     proxy_buffer_size 32k; proxy_buffers 4 32k; proxy_request_buffering off; proxy_buffering off;
 SERVERS
 }

@@ -124,7 +124,8 @@ class ScriptedClient:
         self.seen.statuses.append(status)
         self.seen.bodies.append(None if made_up else shown(message.body))
         self.seen.framings.append(message.framing)
-        self.seen.headers.append("" if made_up else heads_of_interest(message, leave_out=_ORDINARY))
+        headers = heads_of_interest(message, leave_out=_ORDINARY)
+        self.seen.headers.append("" if made_up else shown(headers.encode("latin-1")))
         if told:
             self.seen.told.append(told)
         if message.framing == "close" and self.seen.connection == "open":

@@ -214,7 +214,7 @@ def heads_of_interest(message: Message, leave_out: frozenset[str] = frozenset())
         for name, value in message.headers
         if name not in _OF_THE_PROXY | leave_out and not name.startswith("x-forwarded-") and name != "x-amzn-trace-id"
     )
-    return shown("; ".join(kept).encode("latin-1"))
+    return "; ".join(kept)
 
 
 def _line(request: Message) -> str:

@@ -16,15 +16,8 @@ RECORDED: dict[str, Any] = json.loads(RECORDING.read_text())
 ECHOED = [case for case in CASES if not case.target and not any("leave" in step for step in case.send)]
 
 
-def parameters(cases: list[Case], strict: bool = True) -> list[Any]:
-    return [
-        pytest.param(
-            case,
-            id=f"{case.group}: {case.name}",
-            marks=pytest.mark.xfail(strict=strict, reason=case.bug) if case.bug else (),
-        )
-        for case in cases
-    ]
+def parameters(cases: list[Case]) -> list[Any]:
+    return [pytest.param(case, id=f"{case.group}: {case.name}") for case in cases]
 
 
 def recorded(case: Case) -> Outcome:
@@ -41,7 +34,7 @@ def test_the_data_plane_does_as_nginx_does_but_for_declared_differences(case: Ca
     assert data_plane.run(case).outcome == {**recorded(case), **declared(case)}
 
 
-@pytest.mark.parametrize("case", parameters(ECHOED, strict=False))
+@pytest.mark.parametrize("case", parameters(ECHOED))
 def test_a_target_sees_exactly_the_requests_that_the_client_is_answered_for(case: Case, data_plane: Any) -> None:
     """The bytes that reach the target are read strictly; what has no end is no request."""
     run = data_plane.run(case)

@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+IDLE_REAL_S = 10.0
 SIZE = 200 * 1024 * 1024
 PIECE = bytes(256 * 1024)
 GROWTH = 20 * 1024 * 1024
@@ -87,7 +88,7 @@ def send_all_of_it(connection: socket.socket) -> None:
 @pytest.fixture
 def large_front(data_plane: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     target = LargeTarget("127.0.0.1")
-    yield target, data_plane.serve(request.node.name, target.address)
+    yield target, data_plane.serve({request.node.name: target.address}, IDLE_REAL_S)[0]
     target.close()
 
 
