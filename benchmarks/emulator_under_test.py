@@ -52,7 +52,7 @@ def emulator(
         command += ["--parameter", f"{name}={value}"]
     if app:
         command += ["--app", shlex.join(app)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
