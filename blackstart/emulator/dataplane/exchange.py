@@ -5,7 +5,6 @@ that the target had already given up is replaced once by a new one, when the req
 not a byte of an answer had come; everything else that breaks is a 502 or 504, as on an ALB.
 """
 
-import asyncio
 import time
 from random import Random
 from typing import Protocol
@@ -24,14 +23,14 @@ from blackstart.emulator.dataplane.nodes import Node
 from blackstart.emulator.dataplane.request_head import CHUNKED, Refusal, RequestHead
 from blackstart.emulator.dataplane.request_log import RequestLog
 from blackstart.emulator.dataplane.response_head import ResponseHead
+from blackstart.emulator.dataplane.response_text import OwnCookies, answer_to_client
 from blackstart.emulator.dataplane.rules import Chosen
 from blackstart.emulator.dataplane.target_connections import TargetConnections
+from blackstart.emulator.dataplane.upload import Upload
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
 from blackstart.emulator.decisions.desync import COMPLIANT, Handling, handling
 from blackstart.emulator.snapshot import FixedResponse, Forward, Redirect
 
-_BUFFER_BYTES = 64 * 1024
-_LOOK_AGAIN_REAL_S = 0.001
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})  # RFC 9110, 9.2.2
 CLIENT_GAVE_UP = 460
 _monotonic = time.monotonic
@@ -63,9 +62,9 @@ class Exchange:
     """
 
     __slots__ = (
-        "_approach", "_chunk_answer", "_client", "_close_target", "_congested", "_cookies", "_group_arn", "_head_sent",
-        "_held_body", "_log", "_node", "_now_s", "_outgoing", "_refusal", "_responded", "_reused", "_row",
-        "_sent_real_s", "_target", "_upstream", "active_real_s", "head", "keep_alive", "request_sent",
+        "_approach", "_chunk_answer", "_client", "_close_target", "_cookies", "_group_arn", "_head_sent", "_log",
+        "_node", "_now_s", "_refusal", "_responded", "_reused", "_row", "_sent_real_s", "_target", "_text", "_upload",
+        "_upstream", "active_real_s", "head", "keep_alive", "request_sent",
     )  # fmt: skip
 
     def __init__(self, client: ClientSide, head: RequestHead | None, refusal: Refusal | None, now_s: float) -> None:
@@ -81,15 +80,14 @@ class Exchange:
         self._target: TargetConnections | None = None
         self._upstream: UpstreamConnection | None = None
         self._approach: Approach | None = None
-        self._outgoing: bytes | bytearray | None = None
-        self._held_body = b""
+        self._text = b""
+        self._upload = Upload(self, head.length == CHUNKED) if head is not None and head.length else None
         self._row: Row | None = None
         self._log = client.request_log(head) if self._node.access_log is not None else None
-        self._cookies: tuple[bytes, bytes, bytes] | None = None
+        self._cookies: OwnCookies | None = None
         self._reused = False
         self._head_sent = False
         self._responded = False
-        self._congested = False
         self._chunk_answer = False
         self._close_target = False
 
@@ -119,15 +117,12 @@ class Exchange:
 
     def request_body(self, data: bytes) -> None:
         """The next piece of the body, without the client's chunking."""
-        if self._responded:
-            return
-        if self.head is not None and self.head.length == CHUNKED:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
-        self._send(data)
+        if not self._responded and self._upload is not None:
+            self._upload.take(data)
 
     def request_complete(self) -> None:
-        if not self._responded and self.head is not None and self.head.length == CHUNKED:
-            self._send(b"0\r\n\r\n")
+        if not self._responded and self._upload is not None:
+            self._upload.end()
         self.request_sent = True
         if self._responded:
             self._client.exchange_finished()
@@ -135,10 +130,7 @@ class Exchange:
     @property
     def blocked(self) -> bool:
         """Whether the client should be kept from sending more of the body for now."""
-        if self._responded:
-            return False
-        waiting = self._upstream is None and self._outgoing is not None and len(self._outgoing) > _BUFFER_BYTES
-        return waiting or self._congested or bool(self._held_body)
+        return not self._responded and self._upload is not None and self._upload.blocked
 
     @property
     def answered(self) -> bool:
@@ -163,7 +155,7 @@ class Exchange:
         """Nothing has moved for the idle timeout: 504 when the target is to blame, 408 when the client is."""
         if self._responded:
             self._client.abort()
-        elif self.request_sent or self._congested:
+        elif self.request_sent or (self._upload is not None and self._upload.congested):
             self._fail(504)
         else:
             self._fail(408)
@@ -177,16 +169,19 @@ class Exchange:
         else:
             self._fail(400)
 
+    # --- from the upload
+
+    def upload_moved(self) -> None:
+        self._sent_real_s = self.active_real_s = _monotonic()
+
+    def upload_blocked(self) -> None:
+        if not self._responded:
+            self._client.update_reading()
+
     # --- from the approach
 
     def connected(self, upstream: UpstreamConnection, reused: bool) -> None:
-        if self.head is None or self._outgoing is None:
-            return
-        text = bytes(self._outgoing)
-        self._held_body = b""
-        if not (reused and self.head.method in _REPEATABLE):
-            self._outgoing = None
-        self._send_on(upstream, text, reused)
+        self._send_on(upstream, reused)
         if not self.request_sent:
             self._client.update_reading()
 
@@ -222,8 +217,8 @@ class Exchange:
         request = self.head
         if request is None:
             return
-        self._outgoing = None
-        self._held_body = b""
+        if self._upload is not None:
+            self._upload.answered()
         self._head_sent = True
         latency_real_s = _monotonic() - self._sent_real_s
         self._row = self._node.counting.target_answered(self._node.key, self._group_arn, head.status, latency_real_s)
@@ -231,16 +226,9 @@ class Exchange:
             self._target.target_answered(head.status)
         if self._log is not None:
             self._log.target_began(head.status)
-        sized = head.length >= 0
-        self._chunk_answer = has_body and not sized and request.http_1_1
-        self.keep_alive = self.keep_alive and (sized or self._chunk_answer or not has_body)
-        parts = [head.text]
-        if self._cookies is not None:
-            parts += _cookie_lines(self._cookies, head)
-        if self._chunk_answer or (head.length == CHUNKED and request.method == b"HEAD" and request.http_1_1):
-            parts.append(b"Transfer-Encoding: chunked")
-        parts.append(b"Connection: keep-alive\r\n\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
-        self._write(b"\r\n".join(parts))
+        passed = answer_to_client(request, head, has_body, self.keep_alive, self._cookies)
+        self._chunk_answer, self.keep_alive = passed.chunked, passed.keep_alive
+        self._write(passed.text)
 
     def response_body(self, data: bytes) -> None:
         self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunk_answer else data)
@@ -253,16 +241,19 @@ class Exchange:
 
     def target_lost(self, heard: bool) -> None:
         upstream, self._upstream = self._upstream, None
-        repeatable = self._outgoing is not None and self._reused and not heard and upstream is not None
-        if repeatable and self._target is not None:
+        complete = self._upload is None or self._upload.repeatable
+        again = self._reused and not heard and not self._head_sent and upstream is not None and complete
+        if again and self._target is not None and self.head is not None and self.head.method in _REPEATABLE:
+            if self._upload is not None:
+                self._upload.leave()
             self._come_near(self._target)
         else:
             self._fail(502)
 
     def target_congested(self, congested: bool) -> None:
-        self._congested = congested
         self.active_real_s = _monotonic()
-        self._client.update_reading()
+        if self._upload is not None:
+            self._upload.congested = congested
 
     # --- inner workings
 
@@ -307,81 +298,42 @@ class Exchange:
             self._fail(503)
             return
         if routed.cookies or routed.app_cookie:
-            self._cookies = (_lines(routed.cookies), routed.app_cookie, _lines(routed.app_cookies))
+            self._cookies = OwnCookies(routed.cookies, routed.app_cookie, routed.app_cookies)
         self._target = target
         target.in_flight += 1
         if routed.failing_open:
             node.counting.routed_failing_open(node.key, routed.group_arn)
         trace = _tracing.value(head.trace, self._now_s)
-        text = self._client.origin.request(head, node.http, trace)
+        self._text = self._client.origin.request(head, node.http, trace)
         if self._log is not None:
             self._log.routed(routed.group_arn, target.snapshot, trace)
-        repeatable = head.method in _REPEATABLE
-        upstream = target.take(node.key.zone, self._sent_real_s, node.idle_timeout_real_s, not repeatable)
+        sure = head.method not in _REPEATABLE
+        upstream = target.take(node.key.zone, self._sent_real_s, node.idle_timeout_real_s, sure)
         if upstream is None:
-            self._outgoing = bytearray(text)
             self._come_near(target)
-            return
-        if repeatable:
-            self._outgoing = text
-        self._send_on(upstream, text, reused=True)
+        else:
+            self._send_on(upstream, reused=True)
 
     def _come_near(self, target: TargetConnections) -> None:
         self._approach = Approach(self, self._node, target)
         self._approach.begin()
 
-    def _send_on(self, upstream: UpstreamConnection, text: bytes, reused: bool) -> None:
+    def _send_on(self, upstream: UpstreamConnection, reused: bool) -> None:
+        head, text = self.head, self._text
+        if head is None:
+            return
         self._upstream = upstream
         self._reused = reused
-        self._congested = False
         if self._client.congested:
             upstream.read(False)
-        self._sent_real_s = self.active_real_s = _monotonic()
+        if self._upload is not None:
+            text += self._upload.begin_on(upstream, keep=reused and head.method in _REPEATABLE)
         if self._log is not None:
             self._log.sent()
-        head = self.head
-        upstream.begin(self, text, head is not None and head.method == b"HEAD")
         if self._close_target:
             upstream.close_after()
-
-    def _send(self, data: bytes) -> None:
-        """To the target, or kept until there is a connection; kept too while the request may have to be repeated."""
-        outgoing = self._outgoing
-        if outgoing is not None:
-            if not isinstance(outgoing, bytearray):
-                outgoing = self._outgoing = bytearray(outgoing)
-            outgoing += data
-        if self._upstream is None:
-            self._client.update_reading()
-            return
-        if outgoing is not None and len(outgoing) > _BUFFER_BYTES:
-            self._outgoing = None
-        if self._held_body or self._upstream.has_answer():
-            self._hold_body(data)
-            return
-        self._upstream.write(data)
         self._sent_real_s = self.active_real_s = _monotonic()
-
-    def _hold_body(self, data: bytes) -> None:
-        """A target that speaks before it has heard everything may hang up next: let its answer arrive first, because
-        writing to a closed connection could lose it. The connection is not used again, because the target may never
-        hear the rest.
-        """
-        if self._upstream is not None:
-            self._upstream.close_after()
-        first = not self._held_body
-        self._held_body += data
-        if first:
-            asyncio.get_running_loop().call_later(_LOOK_AGAIN_REAL_S, self._release_body)
-            self._client.update_reading()
-
-    def _release_body(self) -> None:
-        data, self._held_body = self._held_body, b""
-        if self._upstream is not None and data and not self._head_sent:
-            self._upstream.write(data)
-            self._sent_real_s = self.active_real_s = _monotonic()
-        if not self._responded:
-            self._client.update_reading()
+        upstream.begin(self, text, head.method == b"HEAD")
 
     def _fail(self, status: int) -> None:
         """Answer with an error; when the answer had begun, the client can only be cut off."""
@@ -414,7 +366,6 @@ class Exchange:
     def _done(self, own_status: int | None) -> None:
         self._leave_target()
         self._responded = True
-        self._outgoing = None
         self._conclude(own_status)
         if self.request_sent:
             self._client.exchange_finished()
@@ -440,18 +391,3 @@ class Exchange:
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.drop()
-
-
-def _lines(cookies: tuple[bytes, ...]) -> bytes:
-    return b"\r\n".join(b"Set-Cookie: " + cookie for cookie in cookies)
-
-
-def _cookie_lines(cookies: tuple[bytes, bytes, bytes], head: ResponseHead) -> list[bytes]:
-    """The load balancer's cookies; the last ones only beside the application's own."""
-    always, name, beside = cookies
-    lines = [always] if always else []
-    if name and beside:
-        values = [value for key, value in head.headers if key.lower() == b"set-cookie"]
-        if any(value.split(b"=", 1)[0].strip() == name for value in values):
-            lines.append(beside)
-    return lines
