@@ -1,5 +1,6 @@
 """How the emulator's own processes are kept alive, and what is told when one of its parts fails or blocks."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from blackstart.emulator.adapters import dataplane_link, instance_host_client
 from blackstart.emulator.adapters.dataplane_link import DataplaneLink
 from blackstart.emulator.adapters.instance_host_client import InstanceHost
 from blackstart.emulator.control_plane import BLOCKED_AFTER_REAL_S, ControlPlane
+from blackstart.emulator.dataplane import control_link
+from blackstart.emulator.dataplane.control_link import ControlLink
 from blackstart.emulator.decisions.restart import LONGEST_PAUSE_REAL_S, restart_pause_real_s
 from blackstart.emulator.protocol import Hello, Lag, Upward
 from blackstart.emulator.snapshot import Snapshot
@@ -286,3 +289,31 @@ def test_a_host_that_keeps_on_ending_is_given_up_once(hosted: Hosted) -> None:
         hosted.kill_host()
     until(lambda: hosted.ended == [True])
     assert hosted.host.restarts == instance_host_client.ENDS_AT_MOST
+
+
+# the data plane's end
+
+
+def test_a_control_plane_that_does_not_read_is_cut_off_and_greeted_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_link, "_MAX_UNREAD_BYTES", 100_000)
+    greeted: list[asyncio.StreamReader] = []
+
+    async def accept(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        greeted.append(reader)
+
+    async def flood() -> None:
+        path = tmp_path / "s"
+        await asyncio.start_unix_server(accept, path, limit=1000)
+        link = ControlLink(path, lambda: Hello(pid=1, version=0))
+        reading = asyncio.create_task(anext(link.snapshots()))
+        problem = Lag(probes=1, probe_p99_real_s=0, check_lag_p99_real_s=0, listener_problems=("x" * 10_000,))
+        while len(greeted) < 2:
+            link.send(problem)
+            await asyncio.sleep(0)
+        reading.cancel()
+        link.close()
+        assert (await greeted[1].readline()).startswith(b'{"kind":"hello"')
+
+    asyncio.run(asyncio.wait_for(flood(), 10))

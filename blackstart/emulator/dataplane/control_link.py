@@ -12,6 +12,7 @@ from blackstart.emulator.protocol import Hello
 from blackstart.emulator.snapshot import Snapshot
 
 _MAX_LINE_BYTES = 64 * 1024 * 1024
+_MAX_UNREAD_BYTES = 16 * 1024 * 1024
 _RETRY_REAL_S = 0.05
 
 
@@ -29,9 +30,17 @@ class ControlLink:
         return self._writer is not None
 
     def send(self, message: Model) -> None:
-        """Send while connected; otherwise drop it, because `Hello` brings the whole state anyway."""
-        if self._writer is not None:
-            self._writer.write(message.model_dump_json().encode() + b"\n")
+        """Send while connected; otherwise drop it, because `Hello` brings the whole state anyway.
+
+        A control plane that does not read is cut off before what waits for it fills the memory.
+        """
+        if self._writer is None:
+            return
+        if self._writer.transport.get_write_buffer_size() > _MAX_UNREAD_BYTES:
+            self._writer.transport.abort()
+            self._writer = None
+            return
+        self._writer.write(message.model_dump_json().encode() + b"\n")
 
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         """Every snapshot that is newer than the last of its connection, over reconnections.
