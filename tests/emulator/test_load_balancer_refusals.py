@@ -660,6 +660,38 @@ def test_deleting_a_security_group_of_a_load_balancer_is_refused(shop: Shop) -> 
         shop.ec2.describe_security_groups(GroupIds=[group])
 
 
+def test_a_subnet_and_a_security_group_can_be_deleted_once_their_instance_is_terminated(shop: Shop) -> None:
+    subnet = shop.ec2.create_subnet(VpcId=shop.vpc, CidrBlock="10.0.200.0/24")["Subnet"]["SubnetId"]
+    group = shop.ec2.create_security_group(GroupName="worker", Description="d", VpcId=shop.vpc)["GroupId"]
+    parameter = load("web_stack").IMAGE_PARAMETER
+    image = shop.rig.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    launch = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+    ran = shop.ec2.run_instances(**launch, SubnetId=subnet, SecurityGroupIds=[group])["Instances"][0]["InstanceId"]
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        shop.ec2.delete_subnet(SubnetId=subnet)
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        shop.ec2.delete_security_group(GroupId=group)
+    shop.ec2.terminate_instances(InstanceIds=[ran])
+    shop.rig.run(40, 10)
+    shop.ec2.delete_subnet(SubnetId=subnet)
+    shop.ec2.delete_security_group(GroupId=group)
+    assert subnet not in [left["SubnetId"] for left in shop.ec2.describe_subnets()["Subnets"]]
+
+
+def test_deleting_a_security_group_that_another_ones_rule_names_is_refused(shop: Shop) -> None:
+    named = shop.ec2.create_security_group(GroupName="named", Description="d", VpcId=shop.vpc)["GroupId"]
+    other = shop.ec2.create_security_group(GroupName="naming", Description="d", VpcId=shop.vpc)["GroupId"]
+    for group in (named, other):
+        permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": named}]}
+        shop.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    with pytest.raises(ClientError, match=f"DependencyViolation.*resource {named} has a dependent object"):
+        shop.ec2.delete_security_group(GroupId=named)
+    shop.ec2.delete_security_group(GroupId=other)
+    shop.ec2.delete_security_group(GroupId=named)
+    left = [group["GroupId"] for group in shop.ec2.describe_security_groups()["SecurityGroups"]]
+    assert named not in left
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

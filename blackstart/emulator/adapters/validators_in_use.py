@@ -27,6 +27,15 @@ def _living(backend: Any) -> Iterator[Any]:
         yield from (instance for instance in reservation.instances if instance.state != "terminated")
 
 
+def _named_in_rules(backend: Any, but: Any) -> Iterator[str]:
+    """The security groups that other groups' rules let in or out. but: the group whose own rules do not count."""
+    for groups in backend.groups.values():
+        for group in groups.values():
+            for rule in [*group.ingress_rules, *group.egress_rules] if group is not but else ():
+                if "GroupId" in rule.source_group:
+                    yield rule.source_group["GroupId"]
+
+
 def _keeping_security_groups(original: Callable[..., Any]) -> Callable[..., Any]:
     def delete_security_group(backend: Any, name: str | None = None, group_id: str | None = None) -> Any:
         from moto.ec2.exceptions import DependencyViolationError
@@ -35,7 +44,7 @@ def _keeping_security_groups(original: Callable[..., Any]) -> Callable[..., Any]
         if group is not None:
             of_instances = (found.id for instance in _living(backend) for found in instance.security_groups)
             of_balancers = (found for balancer in _balancers() for found in balancer.security_groups)
-            if group.id in {*of_instances, *of_balancers}:
+            if group.id in {*of_instances, *of_balancers, *_named_in_rules(backend, group)}:
                 raise DependencyViolationError(f"resource {group.id} has a dependent object")
         return original(backend, name, group_id)
 
