@@ -1,14 +1,18 @@
 """Lines of the access log from a real data plane, and what becomes of them while the control plane is away."""
 
 import shlex
+import socket
+import ssl
 from typing import Any
 
 import pytest
 
 from blackstart.domain.target_health import TargetState
+from blackstart.emulator.adapters.authority import Authority
 from blackstart.emulator.dataplane.access_logs import stamp
 from blackstart.emulator.decisions.access_log import FIELDS
 from blackstart.emulator.protocol import AccessLogged, Hello
+from blackstart.emulator.snapshot import Certificate, FixedResponse, ListenerSnapshot
 
 
 def entries(rig: Any) -> list[dict[str, str]]:
@@ -62,6 +66,36 @@ def test_lines_wait_for_a_control_plane_that_is_away(rig: Any, fetch: Any) -> No
     rig.listen()
     rig.wait_for(lambda: len(rig.of(Hello)) == 2)
     assert rig.wait_for(lambda: any("/while-away" in one["request"] for one in entries(rig)))
+
+
+def test_a_resumed_tls_session_is_shown_no_certificate(rig: Any) -> None:
+    """ "This value is set to session-reused if the session is reused." """
+    authority = Authority()
+    leaf = authority.leaf(("shop.example.com",))
+    shown = Certificate(arn="arn:shop", names=leaf.names, chain_pem=leaf.chain_pem, key_pem=leaf.key_pem)
+    https = {
+        "arn": "s",
+        "port": 443,
+        "protocol": "HTTPS",
+        "certificates": (shown,),
+        "action": FixedResponse(status_code=200),
+    }
+    plain = ListenerSnapshot(arn="l", port=80, action=FixedResponse(status_code=200))
+    rig.start()
+    address = rig.serve(access_log=True, listeners=(plain, ListenerSnapshot.model_validate(https)))
+    context = ssl.create_default_context(cadata=authority.bundle_pem)
+    session = None
+    for _ in range(2):
+        with (
+            socket.create_connection((address, 8443), timeout=5) as connection,
+            context.wrap_socket(connection, server_hostname="shop.example.com", session=session) as secured,
+        ):
+            secured.sendall(b"GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n")
+            assert secured.recv(4096).startswith(b"HTTP/1.1 200")
+            session = secured.session
+    rig.wait_for(lambda: len(entries(rig)) == 2)
+    assert [one["chosen_cert_arn"] for one in entries(rig)] == ["arn:shop", "session-reused"]
+    assert {one["domain_name"] for one in entries(rig)} == {"shop.example.com"}
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,17 @@ def test_a_policy_for_another_prefix_is_refused(logged: Logging) -> None:
     assert refusal(logged, **{"access_logs.s3.prefix": "other"})[0] == "InvalidConfigurationRequest"
 
 
+@pytest.mark.parametrize(("algorithm", "taken"), [("AES256", True), ("aws:kms", False)])
+def test_a_bucket_encrypted_with_keys_of_kms_is_refused(logged: Logging, algorithm: str, taken: bool) -> None:
+    """ "The only server-side encryption option that's supported is Amazon S3-managed keys (SSE-S3)." """
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+    logged.s3.put_bucket_encryption(Bucket="web-logs", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    if taken:
+        logged.switch()
+    else:
+        assert refusal(logged)[0] == "InvalidConfigurationRequest"
+
+
 def test_a_file_holds_five_minutes_of_one_node_and_is_named_after_their_end(rig: Any, logged: Logging) -> None:
     logged.switch()
     begin_s = rig.now_s  # a multiple of 300

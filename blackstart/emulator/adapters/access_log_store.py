@@ -65,12 +65,12 @@ class AccessLogStore:
 
 
 def check_bucket(place: LogPlace) -> None:
-    """Raise elbv2's error for a bucket that does not exist or that ELB may not write to."""
+    """Raise elbv2's error for a bucket that does not exist, or that ELB may not write to, or cannot: of the ways to
+    encrypt it knows S3's own keys (SSE-S3) only.
+    """
     from moto.elbv2.exceptions import ELBClientError
 
-    backend = _s3_with(place.bucket)
-    policy = backend.get_bucket_policy(place.bucket) if backend is not None else None
-    if policy is None or not lets_write(json.loads(policy), place):
+    if not _writable(place):
         raise ELBClientError(
             "InvalidConfigurationRequest",
             f"Access Denied for bucket: {place.bucket}. Please check S3bucket permission",
@@ -80,6 +80,20 @@ def check_bucket(place: LogPlace) -> None:
 def _place(arn: str, attributes: Mapping[str, str]) -> LogPlace:
     _, _, _, region, account, _ = arn.split(":", 5)
     return LogPlace(attributes.get(BUCKET) or "", attributes.get(PREFIX) or "", account, region)
+
+
+def _writable(place: LogPlace) -> bool:
+    backend = _s3_with(place.bucket)
+    if backend is None or _own_key(backend.get_bucket(place.bucket)):
+        return False
+    policy = backend.get_bucket_policy(place.bucket)
+    return policy is not None and lets_write(json.loads(policy), place)
+
+
+def _own_key(bucket: Any) -> bool:
+    """Whether a bucket encrypts with keys of KMS."""
+    rule = (bucket.encryption or {}).get("Rule", {})
+    return str(rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")).startswith("aws:kms")
 
 
 def _s3_with(bucket: str) -> Any | None:
