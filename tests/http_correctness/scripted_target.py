@@ -15,6 +15,7 @@ from typing import Any
 from strict_http import CutOffError, MalformedError, Message, StrictReader, shown
 
 PROBE = "GET /probe"
+ANSWER = "GET /answer"
 PATIENCE_REAL_S = 4.0
 _OF_THE_PROXY = frozenset({"connection", "content-length", "transfer-encoding", "via"})
 
@@ -24,11 +25,13 @@ class ScriptEndedError(Exception):
 
 
 class ScriptedTarget:
-    """script: the steps of a case's `target`. requests: what arrived, one line each; headers: of the same; completed:
-    the requests that arrived whole.
+    """script: the steps of a case's `target`. answer: what a request for /answer gets instead of the echo.
+
+    requests: what arrived, one line each; headers: of the same; completed: the requests that arrived whole.
     """
 
     def __init__(self, address: str, script: list[Any]) -> None:
+        self.answer = b""
         self.requests: list[str] = []
         self.headers: list[str] = []
         self.completed: list[Message] = []
@@ -134,7 +137,10 @@ class _Conversation:
     def _request_and_echo(self) -> None:
         head = self._head()
         self._body(head)
-        self._echo(head)
+        if head.start == ANSWER:
+            self._connection.sendall(self._target.answer)
+        else:
+            self._echo(head)
 
     def _step(self, step: Any) -> None:
         if step == "body":
