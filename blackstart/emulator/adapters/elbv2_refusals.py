@@ -8,7 +8,8 @@ def refused(code: str, message: str) -> Exception:
     """An error that moto answers a request with."""
     from moto.elbv2.exceptions import ELBClientError
 
-    return ELBClientError(code, message)
+    error: Exception = ELBClientError(code, message)
+    return error
 
 
 def invalid(message: str) -> Exception:
