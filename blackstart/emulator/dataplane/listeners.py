@@ -69,7 +69,7 @@ class Listener:
         self._cut = reach
         for server in self._servers.values():
             self._filter(server)
-        for connection in self._connections:
+        for connection in list(self._connections):
             _hold(connection, reach is Reach.SILENT)
 
     async def open(self, rival: int | None) -> None:
