@@ -144,6 +144,15 @@ def test_a_mistake_in_the_stack_file_is_answered_with_the_way_out(endpoint, tmp_
     assert words in planned.stderr, planned.stderr
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_deployer_that_is_still_working_ends_with_the_run(rehearse, number, code):
+    run = rehearse(HERE / "boto3" / "terminate.yaml", "--deploy", "setsid sleep 300 & sleep 300")
+    run.wait_for_phase("deploy")
+    run.process.send_signal(number)
+    assert run.wait().code == code
+    run.assert_nothing_is_left()
+
+
 class SomethingElse(BaseHTTPRequestHandler):
     """As another emulator answers a path that it does not know."""
 
