@@ -7,11 +7,13 @@ from blackstart.domain.model import Model
 
 
 class NodeStatus(Model):
-    """A load balancer's node. address: loopback. in_dns: whether the load balancer's name resolves to it."""
+    """A load balancer's node. address: loopback. in_dns: whether the load balancer's name resolves to it;
+    None while nobody said so.
+    """
 
     zone: str
     address: str
-    in_dns: bool
+    in_dns: bool | None = None
 
 
 class ListenerStatus(Model):

@@ -1,5 +1,6 @@
 """The emulator as a child of the runner: started, asked for its status, ended with everything it started."""
 
+import http.client
 import json
 import subprocess
 import sys
@@ -10,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from pydantic import ValidationError
 
 from blackstart.aws_clients import is_loopback
 from blackstart.domain.emulator_status import STATUS_PATH, EmulatorStatus
@@ -31,11 +30,17 @@ def read_status(endpoint: str) -> EmulatorStatus:
     try:
         with WITHOUT_PROXY.open(endpoint.rstrip("/") + STATUS_PATH, timeout=5) as answer:
             return EmulatorStatus.model_validate_json(answer.read())
-    except (urllib.error.URLError, OSError, ValueError, ValidationError) as error:
-        raise EmulatorError(
-            f"no Blackstart emulator answers at {endpoint} ({_first_line(error)})",
-            "Start one with `blackstart emulator up`, and give the endpoint that it prints.",
-        ) from None
+    except (urllib.error.HTTPError, http.client.HTTPException, ValueError) as error:
+        raise _no_emulator(f"{endpoint}: something else does ({_first_line(error)})") from None
+    except OSError as error:
+        raise _no_emulator(f"{endpoint} ({_first_line(error)})") from None
+
+
+def _no_emulator(where_and_why: str) -> EmulatorError:
+    return EmulatorError(
+        f"no Blackstart emulator answers at {where_and_why}",
+        "Start one with `blackstart emulator up`, and give the endpoint that it prints.",
+    )
 
 
 class EmulatorProcess:

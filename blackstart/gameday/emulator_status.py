@@ -40,6 +40,7 @@ STYLES = {
     "draining": "yellow",
     "INSUFFICIENT_DATA": "yellow",
 }
+IN_DNS = {True: Text("in DNS", style="green"), False: Text("not in DNS", style="yellow"), None: Text("")}
 
 
 def show_status(status: EmulatorStatus) -> None:
@@ -149,8 +150,7 @@ def _load_balancer(balancer: LoadBalancerStatus) -> Iterator[RenderableType]:
         yield Text(f"  zonal shift away from {balancer.shifted_zone}", style="yellow")
     table = _table()
     for node in balancer.nodes:
-        in_dns = Text("in DNS", style="green") if node.in_dns else Text("not in DNS", style="yellow")
-        table.add_row("", "node", node.zone, node.address, in_dns)
+        table.add_row("", "node", node.zone, node.address, IN_DNS[node.in_dns])
     for listener in balancer.listeners:
         more = f", {several(listener.rules, 'rule')}" if listener.rules else ""
         ports = f"{listener.port} on {listener.served_port}" if listener.port != listener.served_port else listener.port

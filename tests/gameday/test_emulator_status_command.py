@@ -234,3 +234,11 @@ def test_an_empty_emulator_says_that_nothing_is_deployed(
     served["status"] = status(overview=Overview())
     assert run(monkeypatch, "--endpoint", served["endpoint"]) == 0
     assert "nothing is deployed here yet" in capsys.readouterr().out
+
+
+def test_something_else_that_answers_there_is_told_apart_from_nothing(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served["status"] = Traffic(window_s=1.0)
+    assert run(monkeypatch, "--endpoint", served["endpoint"]) == 2
+    assert f"no Blackstart emulator answers at {served['endpoint']}: something else does" in capsys.readouterr().err

@@ -5,7 +5,6 @@ that should be running; when it keeps on ending, the client gives up and says so
 """
 
 import contextlib
-import io
 import itertools
 import json
 import logging
@@ -146,8 +145,9 @@ class InstanceHost:
         output = self._process.stdout
         if output is None:
             raise RuntimeError("the instance host has no output pipe")
-        with contextlib.suppress(ValueError):  # a line that its death cut short is its last one
-            for line in io.BufferedReader(output):
+        # a line that its death cut short is its last one; the pipe itself is unbuffered
+        with contextlib.suppress(ValueError), open(output.fileno(), "rb", closefd=False) as lines:
+            for line in lines:
                 self._heard.set()
                 self._hear(json.loads(line))
 

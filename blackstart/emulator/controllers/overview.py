@@ -107,14 +107,14 @@ def overview(sight: Sight) -> Overview:
 def _load_balancer(
     arn: str, name: str, state: str, dns_name: str, known: LoadBalancerSnapshot | None, sight: Sight
 ) -> LoadBalancerStatus:
-    in_dns = () if sight.in_dns is None else sight.in_dns.get(arn, ())
+    in_dns = sight.in_dns.get(arn) if sight.in_dns is not None else None
     return LoadBalancerStatus(
         name=name,
         arn=arn,
         state=state,
         dns_name=dns_name,
         nodes=tuple(
-            NodeStatus(zone=node.zone, address=node.address, in_dns=node.zone in in_dns)
+            NodeStatus(zone=node.zone, address=node.address, in_dns=None if in_dns is None else node.zone in in_dns)
             for node in (known.nodes if known else ())
         ),
         listeners=tuple(_listener(listener) for listener in (known.listeners if known else ())),
