@@ -460,7 +460,7 @@ REFUSALS: dict[str, Refused] = {
         LoadBalancerArn=stack.balancer,
         Protocol="HTTP",
         Port=80,
-        DefaultActions=[{"Type": "forward", "TargetGroupArn": stack.target_group}],
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}],
     ),
     "AlreadyExists": lambda rig, stack: stack.asg.create_auto_scaling_group(
         AutoScalingGroupName="web",
