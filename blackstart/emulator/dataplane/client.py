@@ -153,6 +153,12 @@ class ClientConnection(asyncio.Protocol):
         if self._reading_ended:
             return
         self.active_real_s = _monotonic()
+        if self._exchange is None and not self._waiting and data[-4:] == b"\r\n\r\n":
+            head = read_request_head(data[:-4])
+            if isinstance(head, RequestHead) and not head.length:  # a whole request and nothing else, as most are
+                self.received_bytes = len(data)
+                self._begin(head, None)
+                return
         if self._exchange is None and self._waiting:
             self._waiting += data
             if data.find(b"\n") < 0 and len(self._waiting) <= _WAITING_BYTES:

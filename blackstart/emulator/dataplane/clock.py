@@ -4,16 +4,19 @@ import time
 
 from blackstart.domain.clock import Anchor
 
+_monotonic_ns = time.monotonic_ns
+
 
 class VirtualClock:
     """Reads CLOCK_MONOTONIC; everything else is the anchor's arithmetic."""
 
     def __init__(self, anchor: Anchor) -> None:
         self.anchor = anchor
+        self._begin_ns, self._epoch_s, self._speed = anchor.monotonic_ns, anchor.epoch_s, anchor.speed
 
     def now_s(self) -> float:
-        """Virtual Unix seconds."""
-        return self.anchor.time_s(time.monotonic_ns())
+        """Virtual Unix seconds, by the anchor's arithmetic: written out, because every request asks several times."""
+        return self._epoch_s + (_monotonic_ns() - self._begin_ns) / 1e9 * self._speed
 
     def real_s(self, virtual_duration_s: float) -> float:
         """Wall seconds that a virtual duration takes."""
