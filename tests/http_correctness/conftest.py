@@ -39,7 +39,7 @@ from blackstart.emulator.snapshot import (
 SPEED = 20.0
 FIRST_PORT = 13000
 ZONE = "us-east-1a"
-_NETWORK = f"127.{86 + os.getpid() % 100}"
+_NETWORK = f"127.{86 + os.getpid() % 128}.{os.getpid() // 128 % 250}"  # another run at the same time has another one
 _AT_ONCE = 16
 _UNCHECKED = HealthCheck(enabled=False)
 
@@ -104,7 +104,7 @@ class DataPlane:
 
     def serve(self, targets: dict[str, tuple[str, int]], idle_real_s: float) -> list[tuple[str, int]]:
         """One more load balancer, with a listener before each target; returns where they are."""
-        address = f"{_NETWORK}.251.{1 + len(self.rig.snapshot.load_balancers)}"
+        address = f"{_NETWORK}.{1 + len(self.rig.snapshot.load_balancers)}"
         ports = {name: FIRST_PORT + at for at, name in enumerate(targets)}
         balancers, groups = self.rig.snapshot.load_balancers, self.rig.snapshot.target_groups
         self.rig.change(
@@ -128,8 +128,8 @@ def _listening(address: str, port: int) -> bool:
 def data_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
     module = sys.modules["data_plane_rig"] = _data_plane_rig()
     cases = all_cases()
-    targets = {case.name: target for case, target in new_targets(cases, _NETWORK)}
-    nodes = {False: f"{_NETWORK}.250.1", True: f"{_NETWORK}.250.2"}
+    targets = new_targets(cases)
+    nodes = {False: f"{_NETWORK}.1", True: f"{_NETWORK}.2"}
     ports = {case.name: FIRST_PORT + number for number, case in enumerate(cases)}
     rig = module.Rig(tmp_path_factory.mktemp("http"))
     try:

@@ -14,7 +14,6 @@ The cases stand in `cases/*.yaml`, one file a group, as data:
 """
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,10 +66,9 @@ def declared(case: Case) -> Outcome:
     return {**answered, **fields}
 
 
-def new_targets(cases: list[Case], network: str) -> Iterator[tuple[Case, ScriptedTarget]]:
-    """A target for each case. network: the first two numbers of loopback addresses to use."""
-    for number, case in enumerate(cases, start=1):
-        yield case, ScriptedTarget(f"{network}.{number // 250}.{1 + number % 250}", case.target)
+def new_targets(cases: list[Case]) -> dict[str, ScriptedTarget]:
+    """A target for each case, by the case's name."""
+    return {case.name: ScriptedTarget(case.target) for case in cases}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ nginx is no dependency of the project: the recording stands in for it where it i
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -29,7 +30,7 @@ from http_cases import (
 from scripted_target import ScriptedTarget
 
 RECORDING = FOLDER / "nginx_outcomes.json"
-ADDRESS = "127.84.0.1"
+ADDRESS = f"127.84.{os.getpid() % 250}.{1 + os.getpid() // 250 % 250}"  # another run at the same time has another one
 FIRST_PORT = 12000
 _AT_ONCE = 16
 CONFIG = """
@@ -99,7 +100,7 @@ def nginx_before(
 
 def outcomes(program: str, cases: list[Case]) -> dict[str, Outcome]:
     """What comes of each case in front of nginx."""
-    targets = {case.name: target for case, target in new_targets(cases, "127.85")}
+    targets = new_targets(cases)
     with nginx_before(program, targets, cases) as fronts, ThreadPoolExecutor(_AT_ONCE) as pool:
         runs = list(pool.map(lambda case: run_case(case, fronts[case.name], targets[case.name]), cases))
     for target in targets.values():

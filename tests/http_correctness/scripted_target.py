@@ -30,14 +30,14 @@ class ScriptedTarget:
     requests: what arrived, one line each; headers: of the same; completed: the requests that arrived whole.
     """
 
-    def __init__(self, address: str, script: list[Any]) -> None:
+    def __init__(self, script: list[Any]) -> None:
         self.answer = b""
         self.requests: list[str] = []
         self.headers: list[str] = []
         self.completed: list[Message] = []
         self.connections = 0
         self._script = list(script)
-        self._listening = socket.create_server((address, 0))
+        self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: dict[socket.socket, threading.Event] = {}
         threading.Thread(target=self._accept, daemon=True).start()
 

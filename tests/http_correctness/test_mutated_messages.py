@@ -55,7 +55,7 @@ def mutated(seeds: list[str], dice: random.Random) -> str:
 @pytest.fixture
 def echoes(data_plane: Any) -> Iterator[list[Any]]:
     """Targets, and where the data plane serves each."""
-    targets = [ScriptedTarget("127.0.0.1", []) for _ in range(AT_ONCE)]
+    targets = [ScriptedTarget([]) for _ in range(AT_ONCE)]
     fronts = data_plane.serve({f"mutated-{at}": target.address for at, target in enumerate(targets)}, IDLE_REAL_S)
     yield list(zip(targets, fronts, strict=True))
     for target in targets:

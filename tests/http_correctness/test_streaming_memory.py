@@ -19,9 +19,9 @@ HELD_BACK_REAL_S = 0.3
 class LargeTarget:
     """Answers one POST whose body it reads slowly at first, or one GET with a large body."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self) -> None:
         self.received = 0
-        self._listening = socket.create_server((address, 0))
+        self._listening = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=self._serve, daemon=True).start()
 
     @property
@@ -87,7 +87,7 @@ def send_all_of_it(connection: socket.socket) -> None:
 
 @pytest.fixture
 def large_front(data_plane: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    target = LargeTarget("127.0.0.1")
+    target = LargeTarget()
     yield target, data_plane.serve({request.node.name: target.address}, IDLE_REAL_S)[0]
     target.close()
 
