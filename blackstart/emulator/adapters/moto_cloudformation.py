@@ -6,10 +6,8 @@ services (half a second), so it is loaded and mended at the first CloudFormation
 """
 
 import copy
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from blackstart.domain.unserved import Unserved, UnservedKind
@@ -33,13 +31,6 @@ ATTRIBUTES: Mapping[tuple[str, str], Callable[[Any], str]] = {
     (LISTENER, "ListenerArn"): lambda listener: str(listener.arn),
 }
 COMPLETED = ("Tags", "Type", "LoadBalancerAttributes", "TargetGroupAttributes", "HealthCheckEnabled")
-CALLED_BY_POSITION = (
-    "create_load_balancer",
-    "create_listener",
-    "modify_listener",
-    "create_rule",
-    "modify_rule",
-)
 KINDS: Mapping[str, UnservedKind] = {
     LOAD_BALANCER: UnservedKind.LOAD_BALANCER,
     TARGET_GROUP: UnservedKind.TARGET_GROUP,
@@ -80,16 +71,13 @@ HONOURED: Mapping[str, frozenset[str]] = {
 
 
 def install(patches: Patches) -> None:
-    """Mend moto's CloudFormation as soon as somebody asks for it. Before other calls of moto are replaced."""
-    from moto.elbv2.models import ELBv2Backend
+    """Mend moto's CloudFormation as soon as somebody asks for it."""
     from moto.moto_server import werkzeug_app
-
-    signatures = {name: inspect.signature(getattr(ELBv2Backend, name)) for name in CALLED_BY_POSITION}
 
     def loading(original: Callable[[str], Any]) -> Callable[[str], Any]:
         def create_backend_app(service: str) -> Any:
             if service == SERVICE:
-                _mend(patches, signatures)
+                _mend(patches)
             return original(service)
 
         return create_backend_app
@@ -107,15 +95,12 @@ def unserved() -> Iterator[Unserved]:
                 yield from getattr(stack.resource_map, LEFT_OUT, {}).values()
 
 
-def _mend(patches: Patches, signatures: Mapping[str, inspect.Signature]) -> None:
+def _mend(patches: Patches) -> None:
     from moto.cloudformation import parsing
     from moto.cloudformation.models import CloudFormationBackend, Stack
-    from moto.elbv2.models import ELBv2Backend
 
     patches.replace(Stack, "stack_resources", _those_that_exist)
     patches.replace(CloudFormationBackend, "validate_template", lambda _: _validate_template)
-    for name, signature in signatures.items():
-        patches.replace(ELBv2Backend, name, partial(_by_keyword, signature))
     patches.replace(parsing, "clean_json", _with_attributes)
     for name in ("parse_and_create_resource", "parse_and_update_resource"):
         patches.replace(parsing, name, _completing)
@@ -127,19 +112,6 @@ def _validate_template(_backend: Any, _template: str) -> None:
 
 def _those_that_exist(original: Any) -> property:
     return property(lambda stack: [resource for resource in original.fget(stack) if resource is not None])
-
-
-def _by_keyword(signature: inspect.Signature, original: Callable[..., Any]) -> Callable[..., Any]:
-    """The API's handlers name every argument, CloudFormation's models do not: what checks them sees one form only."""
-
-    def call(backend: Any, *given: Any, **named: Any) -> Any:
-        bound = signature.bind(backend, *given, **named)
-        bound.apply_defaults()  # the API's handlers leave none out
-        wanted = dict(bound.arguments)
-        wanted.pop("self")
-        return original(backend, **wanted)
-
-    return call
 
 
 def _completing(original: Callable[..., Any]) -> Callable[..., Any]:
