@@ -233,7 +233,8 @@ def _timekeeping(status: EmulatorStatus) -> Iterator[RenderableType]:
         most = f"up to speed {wait.highest_speed:g}" if wait.highest_speed else ""
         share = Text(f"{ratio(wait.share_ratio)} of {ratio(wait.allowed_ratio)} allowed", style=style)
         table.add_row("", wait.name, share, most)
-    yield table
+    if table.row_count:
+        yield table
 
 
 def _processes(status: EmulatorStatus) -> RenderableType:
