@@ -51,7 +51,7 @@ class CounterRow(Model):
     load balancer made up. connection_errors: connections to targets that failed. unhealthy_routing: requests
     routed while failing open. tls_errors: handshakes of clients that failed; target_tls_errors: with targets.
     new_connections: of clients and to targets; active_connections: the most that were open when one was opened.
-    processed_bytes: of requests and answers, towards clients, heads included. elb_500: also in elb_other_5xx.
+    processed_bytes: of requests and answers on the clients' side, heads included. elb_500: also in elb_other_5xx.
     latency_buckets: histogram of target response times by `latency_histogram.bucket_of`; latency_sum_real_s: their
     sum.
     """

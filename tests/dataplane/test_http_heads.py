@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackstart.emulator.dataplane.answers import error_answer, redirect_location
+from blackstart.emulator.dataplane.header_block import CHUNKED, Refusal
 from blackstart.emulator.dataplane.http_text import Origin, TlsFacts, Tracing
-from blackstart.emulator.dataplane.request_head import CHUNKED, Refusal, RequestHead, read_request_head, too_long
+from blackstart.emulator.dataplane.request_head import RequestHead, read_request_head, too_long
 from blackstart.emulator.dataplane.response_head import UNTIL_CLOSE, MalformedAnswer, read_response_head
 from blackstart.emulator.decisions.desync import Reason, Tier
 from blackstart.emulator.snapshot import ForwardedFor, HttpSettings, Redirect

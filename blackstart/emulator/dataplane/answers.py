@@ -7,7 +7,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from blackstart.emulator.dataplane.request_head import Headers, RequestHead
+from blackstart.emulator.dataplane.header_block import Headers
+from blackstart.emulator.dataplane.request_head import RequestHead
 from blackstart.emulator.snapshot import FixedResponse, Redirect
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

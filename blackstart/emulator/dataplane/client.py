@@ -8,9 +8,10 @@ from typing import Protocol, cast
 
 from blackstart.emulator.dataplane.body import BodyReader, ChunkedBody, MalformedBody, SizedBody
 from blackstart.emulator.dataplane.exchange import Exchange
+from blackstart.emulator.dataplane.header_block import Refusal
 from blackstart.emulator.dataplane.http_text import Origin, TlsFacts
 from blackstart.emulator.dataplane.nodes import Node
-from blackstart.emulator.dataplane.request_head import Refusal, RequestHead, read_request_head, too_long
+from blackstart.emulator.dataplane.request_head import RequestHead, read_request_head, too_long
 from blackstart.emulator.dataplane.request_log import RequestLog
 from blackstart.emulator.dataplane.rules import Chosen
 

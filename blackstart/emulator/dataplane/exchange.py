@@ -18,9 +18,10 @@ from blackstart.emulator.dataplane.answers import (
 )
 from blackstart.emulator.dataplane.approach import Approach
 from blackstart.emulator.dataplane.counting import Row
+from blackstart.emulator.dataplane.header_block import CHUNKED, Refusal
 from blackstart.emulator.dataplane.http_text import Origin, Tracing
 from blackstart.emulator.dataplane.nodes import Node
-from blackstart.emulator.dataplane.request_head import CHUNKED, Refusal, RequestHead
+from blackstart.emulator.dataplane.request_head import RequestHead
 from blackstart.emulator.dataplane.request_log import RequestLog
 from blackstart.emulator.dataplane.response_head import ResponseHead
 from blackstart.emulator.dataplane.response_text import OwnCookies, answer_to_client
@@ -45,6 +46,7 @@ class ClientSide(Protocol):
     served_port: int
     tls: bool
     congested: bool
+    received_bytes: int
 
     def choose_action(self, head: RequestHead) -> Chosen: ...
     def request_log(self, head: RequestHead | None) -> RequestLog | None: ...
@@ -207,7 +209,7 @@ class Exchange:
         node = self._node
         row = node.counting.target_answered(node.key, self._group_arn, head.status, _monotonic() - self._sent_real_s)
         text = head.kept + body
-        row.processed_bytes += len(text)
+        row.processed_bytes += len(text) + self._client.received_bytes
         self._upstream = None
         self._responded = True
         self._client.write(text)
@@ -366,6 +368,8 @@ class Exchange:
     def _done(self, own_status: int | None) -> None:
         self._leave_target()
         self._responded = True
+        if self._row is not None:
+            self._row.processed_bytes += self._client.received_bytes
         self._conclude(own_status)
         if self.request_sent:
             self._client.exchange_finished()

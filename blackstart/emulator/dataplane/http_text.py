@@ -8,8 +8,7 @@ import re
 from random import Random
 from typing import NamedTuple
 
-from blackstart.emulator.dataplane.request_head import CHUNKED
-from blackstart.emulator.dataplane.request_head import Headers as Headers  # noqa: PLC0414  (the rest imports them here)
+from blackstart.emulator.dataplane.header_block import CHUNKED
 from blackstart.emulator.dataplane.request_head import RequestHead as RequestHead  # noqa: PLC0414
 from blackstart.emulator.snapshot import ForwardedFor, HttpSettings
 

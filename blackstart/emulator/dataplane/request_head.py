@@ -3,77 +3,31 @@
 What breaks the grammar of RFC 9112 is refused and never passed on. `httptools` is not used here: desync mitigation
 must see the header fields as they were sent, those included that a parser rejects or merges.
 
-Sources: RFC 9110, RFC 9112; ELB user guide, "Quotas for your Application Load Balancers" (16 KB request line and
-single header, 64 KB entire header) and "Troubleshoot your Application Load Balancers" (400, 405, 414, 463, 501, 505).
+Sources: RFC 9110, RFC 9112; ELB user guide, "Quotas for your Application Load Balancers" (16 KB request line, 64 KB
+entire header) and "Troubleshoot your Application Load Balancers" (400, 405, 414, 501, 505).
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
-from blackstart.emulator.decisions.desync import (
-    COMPLIANT,
-    Classification,
-    Reason,
-    Tier,
-    classify,
-    concerns_framing,
-    content_length,
+from blackstart.emulator.dataplane.header_block import (
+    CHUNKED,
+    MAX_HEAD_BYTES,
+    MAX_LINE_BYTES,
+    TOKEN,
+    Headers,
+    Refusal,
+    Refused,
+    passed_lines,
+    read_header_block,
 )
+from blackstart.emulator.decisions.desync import COMPLIANT, Classification, Reason, Tier, classify, content_length
 
-Headers = list[tuple[bytes, bytes]]
-
-MAX_LINE_BYTES = 16 * 1024
-MAX_HEAD_BYTES = 64 * 1024
-MAX_FORWARDED_FOR = 30
-CHUNKED = -1
-_REMEMBERED_BYTES = 4096
-
-HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"http2-settings",
-    }
-)
-_OWN = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-port", b"x-amzn-trace-id", b"expect"})
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"++) ([\x21-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])")
-FIELD_TEXT = rb"[\t\x20-\x7e\x80-\xff]"
-_HEADER_LINES = re.compile(rb"(?:\r\n" + _TOKEN + rb"++:" + FIELD_TEXT + rb"*+)*+")
-_CONTROLLED = re.compile(rb"(?:\r\n" + _TOKEN + rb"++:[^\x00\r\n]*+)*+")
-_HEADER = re.compile(rb"\r\n([^:]+):[ \t]*([^\r]*)")
+_REQUEST_LINE = re.compile(rb"(" + TOKEN + rb"++) ([\x21-\x7e\x80-\xff]++) HTTP/([0-9])\.([0-9])")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"(?i)https?://([^/?#]*)(.*)")
-_COLLECTED = {
-    b"host": "hosts",
-    b"content-length": "lengths",
-    b"transfer-encoding": "codings",
-    b"x-forwarded-for": "forwarded",
-}
-
-
-class Refusal(NamedTuple):
-    """A request that is answered with an error and goes no further; its connection is closed."""
-
-    status: int
-    classification: Classification = COMPLIANT
-
-
-class Refused(Exception):  # noqa: N818  (it is an answer, not an error of ours)
-    """Raised with the Refusal while a head is read."""
-
-    def __init__(self, status: int, tier: Tier = Tier.COMPLIANT, reason: Reason = Reason.COMPLIANT) -> None:
-        super().__init__(status)
-        self.refusal = Refusal(status, Classification(tier, reason))
+_REMEMBERED_BYTES = 4096
 
 
 @dataclass(slots=True, eq=False)
@@ -142,56 +96,6 @@ def _read(text: bytes) -> RequestHead | Refusal:
 _remembered = lru_cache(maxsize=1024)(_read)
 
 
-class _Block:
-    """The header lines of a head, read; clients send the same ones with one URL after the other."""
-
-    __slots__ = (
-        "coding", "codings", "connection", "expect", "forwarded", "headers", "hosts", "lengths", "passed", "rewritten",
-        "trace", "unusual",
-    )  # fmt: skip
-
-    def __init__(self, block: bytes) -> None:
-        if not _HEADER_LINES.fullmatch(block):
-            if _CONTROLLED.fullmatch(block):
-                raise Refused(400, Tier.ACCEPTABLE, Reason.NON_COMPLIANT_HEADER)
-            raise Refused(400, Tier.SEVERE, Reason.BAD_HEADER)
-        self.headers = _headers(block)
-        self.connection: set[bytes] = set()
-        self.codings: list[bytes] = []
-        self.lengths: list[bytes] = []
-        self.hosts: list[bytes] = []
-        self.forwarded: list[bytes] = []
-        self.trace = b""
-        self.expect = b""
-        self.rewritten = False
-        self.unusual = False
-        for name, value in self.headers:
-            self._take(name.lower(), value)
-        self.connection -= {b"host", b"content-length"}
-        self.rewritten = self.rewritten or len(self.lengths) > 1
-        self.coding = b",".join(self.codings).strip(b" \t").lower() if self.codings else None
-        self.passed = (
-            _passed(self.headers, self.connection, chunked=self.coding == b"chunked") if self.rewritten else block
-        )
-        if sum(value.count(b",") + 1 for value in self.forwarded) > MAX_FORWARDED_FOR:
-            raise Refused(463)
-
-    def _take(self, key: bytes, value: bytes) -> None:
-        if key in _COLLECTED:
-            getattr(self, _COLLECTED[key]).append(value)
-        elif key == b"connection":
-            self.connection.update(part.strip(b" \t") for part in value.lower().split(b","))
-        elif key == b"x-amzn-trace-id":
-            self.trace = value
-        elif key == b"expect":
-            self.expect = value.lower()
-        self.rewritten = self.rewritten or key in HOP_BY_HOP or key in _OWN
-        self.unusual = self.unusual or concerns_framing(key)
-
-
-_block = lru_cache(maxsize=1024)(_Block)
-
-
 def _parse(text: bytes) -> RequestHead:
     line_end = text.find(b"\r\n")
     line = text if line_end < 0 else text[:line_end]
@@ -199,13 +103,13 @@ def _parse(text: bytes) -> RequestHead:
     method, url, minor = _request_line(line)
     if len(text) > MAX_HEAD_BYTES:
         raise Refused(400)
-    block = _block(lines) if len(lines) <= _REMEMBERED_BYTES else _Block(lines)
+    block = read_header_block(lines)
     connection, headers, passed = block.connection, block.headers, block.passed
     sent_host = block.hosts[0] if block.hosts else b""
     host, url = _authority(url, method, block.hosts, minor)
     if host != sent_host:
         headers = [(b"Host", host), *((name, value) for name, value in headers if name.lower() != b"host")]
-        passed = _passed(headers, connection, chunked=block.coding == b"chunked")
+        passed = passed_lines(headers, connection, chunked=block.coding == b"chunked")
     length, classification = 0, COMPLIANT
     if block.unusual or minor > 1:
         classification = classify(method, minor, headers)
@@ -239,19 +143,9 @@ def _request_line(line: bytes) -> tuple[bytes, bytes, int]:
 def _why_not(line: bytes) -> Reason:
     method, _, rest = line.partition(b" ")
     url, _, version = rest.rpartition(b" ")
-    if not re.fullmatch(_TOKEN + rb"+", method):
+    if not re.fullmatch(TOKEN + rb"+", method):
         return Reason.BAD_METHOD
     return Reason.BAD_URI if re.fullmatch(rb"HTTP/[0-9]\.[0-9]", version) and url else Reason.BAD_VERSION
-
-
-def _headers(block: bytes) -> Headers:
-    headers: Headers = _HEADER.findall(block)
-    for index, (name, value) in enumerate(headers):
-        if value[-1:] in (b" ", b"\t"):
-            headers[index] = (name, value.rstrip(b" \t"))
-        if len(name) + len(value) > MAX_LINE_BYTES - 2:
-            raise Refused(400)
-    return headers
 
 
 def _authority(url: bytes, method: bytes, hosts: list[bytes], minor: int) -> tuple[bytes, bytes]:
@@ -285,19 +179,3 @@ def _length(coding: bytes | None, lengths: list[bytes], minor: int, classificati
     if number is None or any(content_length(other) != number for other in lengths):
         raise Refused(400, *classification)
     return number
-
-
-def _passed(headers: Headers, named: set[bytes], chunked: bool) -> bytes:
-    """The lines for the target: one Content-Length at most, none beside chunks, nothing hop-by-hop."""
-    lines = [b""]
-    sized = chunked
-    for name, value in headers:
-        key = name.lower()
-        if key in HOP_BY_HOP or key in _OWN or key in named:
-            continue
-        if key == b"content-length":
-            if sized:
-                continue
-            sized = True
-        lines.append(name + b": " + value)
-    return b"\r\n".join(lines)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from blackstart.emulator.dataplane.request_head import CHUNKED, FIELD_TEXT, HOP_BY_HOP, Headers
+from blackstart.emulator.dataplane.header_block import CHUNKED, FIELD_TEXT, HOP_BY_HOP, Headers
 from blackstart.emulator.decisions.desync import content_length
 
 MAX_RESPONSE_HEAD_BYTES = 32 * 1024

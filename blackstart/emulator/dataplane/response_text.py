@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from blackstart.emulator.dataplane.request_head import CHUNKED, RequestHead
+from blackstart.emulator.dataplane.header_block import CHUNKED
+from blackstart.emulator.dataplane.request_head import RequestHead
 from blackstart.emulator.dataplane.response_head import ResponseHead
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from blackstart.emulator.dataplane.body import BodyReader, ChunkedBody, MalformedBody, SizedBody, UnboundedBody
-from blackstart.emulator.dataplane.request_head import CHUNKED
+from blackstart.emulator.dataplane.header_block import CHUNKED
 from blackstart.emulator.dataplane.response_head import (
     MAX_RESPONSE_HEAD_BYTES,
     UNTIL_CLOSE,
