@@ -1,31 +1,98 @@
-"""docs/fidelity.md is held to the code."""
+"""docs/fidelity.md is held to the code, and its figures to its rows."""
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic.fields import FieldInfo
 
 from blackstart.emulator.parameters import Parameters
 
-LEDGER = (Path(__file__).parents[2] / "docs" / "fidelity.md").read_text()
+ROOT = Path(__file__).parents[2]
+LEDGER = (ROOT / "docs" / "fidelity.md").read_text()
+CASES = ROOT / "tests" / "http_correctness" / "cases"
 SECTIONS = (
     "Parameters",
     "Time and counts",
-    "Load balancers (data plane)",
+    "The emulator itself",
+    "Load balancers",
+    "Network",
     "EC2, Auto Scaling, SSM (control plane)",
     "CloudWatch and SNS",
+    "CloudFormation",
     "Declared but not acted on",
 )
+BEHAVIOUR = ("behaviour", "follows", "left out or different")
+DECLARED = ("declared", "what happens instead", "the status says")
+NO_SOURCE = re.compile(r"unpublished|own rule|moto$")
+
+ADAPTERS = ROOT / "blackstart" / "emulator" / "adapters"
+TELLERS = ("moto_ledger", "moto_elbv2_ledger", "moto_cloudwatch_alarms", "moto_cloudformation")
+"""The modules that tell what is declared and not acted on."""
+
+WORDED_BY_CALLS = ("_of_group", "_of_alarm", "found")
+"""What they make an `Unserved` by, the reason being an argument."""
 
 
 def section(title: str) -> str:
     return LEDGER.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
+def cells(line: str) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in line.strip().strip("|").split("|"))
+
+
+def rows(header: tuple[str, ...], text: str = LEDGER) -> list[tuple[str, ...]]:
+    """The rows of all tables with this header."""
+    found: list[tuple[str, ...]] = []
+    inside = False
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            inside = False
+        elif cells(line) == header:
+            inside = True
+        elif inside and not line.startswith("|---"):
+            found.append(cells(line))
+    return found
+
+
 def bounds(field: FieldInfo) -> tuple[float, float]:
     low = next(limit.ge for limit in field.metadata if hasattr(limit, "ge"))
     high = next(limit.le for limit in field.metadata if hasattr(limit, "le"))
     return low, high
+
+
+def reasons_in_code() -> Iterator[str]:
+    """The lines with which the emulator says that something is not acted on; what is filled in is `…`."""
+    for module in TELLERS:
+        for node in ast.walk(ast.parse((ADAPTERS / f"{module}.py").read_text())):
+            for value in worded(node):
+                text = "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in value.values)
+                if not filled_in(value) & {"reason", "what"}:  # else the words are an argument elsewhere
+                    yield text
+
+
+def worded(node: ast.AST) -> list[ast.JoinedStr]:
+    """The texts that a node of the syntax tree makes a reason of."""
+    values: list[ast.expr] = []
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in WORDED_BY_CALLS:
+        values = node.args
+    elif isinstance(node, ast.keyword | ast.Assign):
+        name = node.arg if isinstance(node, ast.keyword) else ast.unparse(node.targets[0])
+        values = [node.value] if name == "reason" else []
+    return [value for value in values if isinstance(value, ast.JoinedStr)]
+
+
+def filled_in(text: ast.JoinedStr) -> set[str]:
+    return {ast.unparse(part.value) for part in text.values if isinstance(part, ast.FormattedValue)}
+
+
+def phrases() -> list[str]:
+    """What the ledger says that the status says."""
+    return [phrase for row in rows(DECLARED) for phrase in re.findall(r"`([^`]+)`", row[2])]
 
 
 @pytest.mark.parametrize("name", Parameters.model_fields)
@@ -49,3 +116,50 @@ def test_every_default_lies_within_its_range() -> None:
 @pytest.mark.parametrize("title", SECTIONS)
 def test_every_section_says_something(title: str) -> None:
     assert len(section(title).strip()) > 200
+
+
+def test_the_ledger_has_no_other_sections() -> None:
+    assert tuple(re.findall(r"^## (.+)$", LEDGER, re.MULTILINE)) == SECTIONS
+
+
+def test_the_figures_at_the_top_are_the_rows_counted() -> None:
+    behaviours = rows(BEHAVIOUR)
+    different = [row for row in behaviours if row[2]]
+    said = {state: int(count) for state, count in rows(("state", "rows"))}
+    assert said == {
+        "followed": len(behaviours) - len(different),
+        "followed, with differences": len(different),
+        "declared but not acted on": len(rows(DECLARED)),
+    }
+
+
+def test_the_http_cases_at_the_top_are_the_cases_counted() -> None:
+    cases = [case for path in CASES.glob("*.yaml") for case in yaml.safe_load(path.read_text())]
+    different = [case for case in cases if "differs" in case]
+    assert f"{len(cases)} HTTP requests and answers are compared with nginx's" in LEDGER
+    assert f"{len(different)} of them differ on purpose" in LEDGER
+
+
+def test_a_row_names_its_source_or_says_what_stands_in_for_one() -> None:
+    for behaviour, follows, different in rows(BEHAVIOUR):
+        assert follows, behaviour
+        assert different or not NO_SOURCE.search(follows), behaviour
+
+
+def test_no_behaviour_stands_in_the_ledger_twice() -> None:
+    names = [row[0] for row in (*rows(BEHAVIOUR), *rows(DECLARED))]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("reason", sorted(set(reasons_in_code())))
+def test_what_the_code_calls_not_acted_on_is_in_the_ledger(reason: str) -> None:
+    assert [phrase for phrase in phrases() if phrase in reason]
+
+
+@pytest.mark.parametrize("phrase", phrases())
+def test_what_the_ledger_calls_not_acted_on_is_said_by_the_code(phrase: str) -> None:
+    assert [reason for reason in reasons_in_code() if phrase in reason]
+
+
+def test_every_row_of_what_is_not_acted_on_names_the_words_of_the_status() -> None:
+    assert all("`" in row[2] for row in rows(DECLARED))
