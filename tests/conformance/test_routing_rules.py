@@ -175,6 +175,7 @@ def test_a_source_address_is_the_connections_never_a_headers() -> None:
         (Condition(field=HEADER, header="User-Agent", regexes=(".+",)), {"headers": [(b"User-Agent", b"x")]}, True),
         (Condition(field=HEADER, header="User-Agent", regexes=(".+",)), {"headers": [(b"User-Agent", b"")]}, False),
         (Condition(field=PATH, regexes=("(",)), {"target": "/("}, False),
+        (Condition(field=PATH, regexes=(r"^(/\w+)*$",)), {"target": "/a" * 4_000 + "!"}, False),
     ],
 )
 def test_the_guides_regular_expressions(

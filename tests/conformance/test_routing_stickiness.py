@@ -46,7 +46,7 @@ def test_what_is_no_cookie_of_ours_holds_nothing(value: bytes) -> None:
 @given(stuck_to, st.data())
 def test_a_changed_cookie_holds_nothing(stuck: Stuck, data: st.DataObject) -> None:
     value = bytearray(encoded([stuck]))
-    place = data.draw(st.integers(0, len(value) - 3))
+    place = data.draw(st.integers(0, len(value) - 4))  # the last bits of base64 may stand for nothing
     value[place] ^= data.draw(st.sampled_from([1, 2, 4]))
     assert decoded(bytes(value)) == ()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from blackstart.emulator.adapters.elbv2_refusals import invalid
 from blackstart.emulator.adapters.moto_elbv2_actions import CONFIG_OF_FIELD, condition_of
+from blackstart.emulator.decisions.expressions import UnsupportedExpressionError, searcher
 from blackstart.emulator.snapshot import Condition, ConditionField
 
 MOST_VALUES = 5
@@ -125,6 +126,6 @@ def _check_header_name(name: str) -> None:
 
 def _check_regex(regex: str) -> None:
     try:
-        re.compile(regex)
-    except re.error:
-        raise invalid(f"The regular expression '{regex}' is not valid") from None
+        searcher(regex)
+    except UnsupportedExpressionError as error:
+        raise invalid(f"The regular expression '{regex}' is not valid: {error}") from None

@@ -4,8 +4,8 @@ Patterns are turned into compiled expressions once; a request is then compared f
 
 Source: ELB user guide, "Condition types for listener rules"; elbv2 API reference (the condition configurations).
 Differs from AWS, because it is not published: "URI normalization" of a path is RFC 3986's, sections 6.2.2 and 5.2.4;
-a query's keys and values are compared as sent and percent-decoded, whichever matches; regular expressions are Python's
-and may match anywhere unless they are anchored.
+a query's keys and values are compared as sent and percent-decoded, whichever matches; regular expressions may match
+anywhere unless they are anchored.
 """
 
 import re
@@ -14,6 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
+from blackstart.emulator.decisions.expressions import UnsupportedExpressionError, searcher
 from blackstart.emulator.snapshot import Action, Condition, ConditionField, QueryPair, RuleSnapshot
 
 _ESCAPED_OCTET = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -146,13 +147,14 @@ _CONDITIONS: dict[ConditionField, Callable[[Condition], Matches]] = {
 
 
 def _text_matcher(condition: Condition, flags: re.RegexFlag) -> Callable[[str], bool]:
-    """Whether any of a condition's patterns or regular expressions fits; an invalid expression fits nothing."""
+    """Whether any of a condition's patterns or regular expressions fits; an expression that is refused fits nothing."""
     patterns = "|".join(f"(?:{_wildcard(value)})" for value in condition.values) or "(?!)"
     whole = re.compile(patterns, flags | re.DOTALL).fullmatch
-    anywhere = tuple(found.search for text in condition.regexes if (found := _expression(text, flags)) is not None)
+    ignore_case = bool(flags & re.IGNORECASE)
+    anywhere = tuple(found for text in condition.regexes if (found := _expression(text, ignore_case)) is not None)
     if not anywhere:
         return lambda text: whole(text) is not None
-    return lambda text: whole(text) is not None or any(search(text) for search in anywhere)
+    return lambda text: whole(text) is not None or any(found(text) for found in anywhere)
 
 
 def _wildcard(pattern: str) -> str:
@@ -175,10 +177,10 @@ def _literal(part: str) -> str:
     )
 
 
-def _expression(text: str, flags: re.RegexFlag) -> re.Pattern[str] | None:
+def _expression(text: str, ignore_case: bool) -> Callable[[str], bool] | None:
     try:
-        return re.compile(text, flags)
-    except re.error:
+        return searcher(text, ignore_case)
+    except UnsupportedExpressionError:
         return None
 
 
