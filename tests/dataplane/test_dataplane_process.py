@@ -258,3 +258,12 @@ child.wait()
     shell.wait(5)
     until(lambda: gone(pid))
     until(lambda: refuses(address, 8080))
+
+
+def test_a_client_that_keeps_quiet_is_cut_off_after_the_idle_timeout_in_its_own_time(rig: Any) -> None:
+    rig.start()
+    address = rig.serve(idle_timeout_s=1.0)
+    with socket.create_connection((address, 8080), timeout=5) as client:
+        quiet_since = time.monotonic()
+        assert closed(client)
+        assert time.monotonic() - quiet_since > 0.9

@@ -95,8 +95,11 @@ class Listener:
         for connection in list(self._connections):
             connection.abort()
 
-    def close_idle(self, before_real_s: float) -> None:
-        """Close connections without a request that were last used before a reading of the loop's time."""
+    def close_idle(self, now_real_s: float) -> None:
+        """Close connections without a request for as long as the load balancer's idle timeout, in the clients' own
+        time: their pools live in wall time. now_real_s: the loop's time.
+        """
+        before_real_s = now_real_s - self.node.client_idle_timeout_real_s
         for connection in list(self._connections):
             if connection.idle and connection.active_real_s < before_real_s:
                 connection.abort()
@@ -228,10 +231,10 @@ class Listeners:
                 return other.declared_port
         return None
 
-    def close_idle(self, idle_timeout_real_s: float) -> None:
-        before_real_s = asyncio.get_running_loop().time() - idle_timeout_real_s
+    def close_idle(self) -> None:
+        now_real_s = asyncio.get_running_loop().time()
         for listener in self._open.values():
-            listener.close_idle(before_real_s)
+            listener.close_idle(now_real_s)
 
     def problems(self) -> tuple[str, ...]:
         """One line for each listener that is not served, sorted."""

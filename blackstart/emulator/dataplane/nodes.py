@@ -31,7 +31,8 @@ from blackstart.emulator.snapshot import (
 
 
 class Node:
-    """One node: routes by its own opinions. Its timeouts are wall seconds, scaled from the load balancer's.
+    """One node: routes by its own opinions. Its timeouts are wall seconds, scaled from the load balancer's; but that of
+    idle clients is as declared, for their connection pools live in wall time.
 
     access_log: takes what each request leaves for the log; None when the load balancer keeps none. now_s: virtual time.
     """
@@ -42,6 +43,7 @@ class Node:
         self.counting = counting
         self.connect_timeout_real_s = 0.0
         self.idle_timeout_real_s = 0.0
+        self.client_idle_timeout_real_s = 0.0
         self.client_keep_alive_s = 0.0
         self.http = HttpSettings()
         self.access_log: Callable[[RequestRecord], None] | None = None
@@ -59,6 +61,7 @@ class Node:
         self.dns_name = balancer.dns_name
         self.connect_timeout_real_s = self._clock.real_s(balancer.connect_timeout_s)
         self.idle_timeout_real_s = self._clock.real_s(balancer.idle_timeout_s)
+        self.client_idle_timeout_real_s = balancer.idle_timeout_s
         self.client_keep_alive_s = balancer.client_keep_alive_s
         self.http = balancer.http
         sink = self._fleet.access_log_sink if balancer.access_log else None
@@ -83,6 +86,15 @@ class Node:
         if plan is None:
             plan = self._plan(action)
         return plan(head)
+
+    def mitigated(self) -> dict[TargetKey, bool]:
+        """The targets that this node gives less than their share, and whether they were anomalous at its last look."""
+        return {
+            key: anomalous
+            for arn, routing in self._groups.items()
+            for (target_id, port, registration), anomalous in routing.mitigated().items()
+            if self._fleet.registered(key := TargetKey(arn, target_id, port), registration)
+        }
 
     def _plan(self, action: Forward) -> Plan:
         """Work an action out; kept, with the action, until something changes."""
@@ -179,6 +191,19 @@ class Fleet:
         balancer, _ = self.topology.nodes[node]
         targets = [one for _, one in self.routable(node, group)]
         return routing_pool(targets, node.zone, group.cross_zone, group.routing_failover, balancer.shifted_zone)
+
+    def registered(self, key: TargetKey, registration: int) -> bool:
+        """Whether a registration is still there."""
+        target = self.topology.targets.get(key)
+        return target is not None and target.registration == registration
+
+    def mitigated(self) -> dict[TargetKey, bool]:
+        """The targets that any node gives less than their share; True where one of these nodes finds it anomalous."""
+        found: dict[TargetKey, bool] = {}
+        for node in self.nodes.values():
+            for key, anomalous in node.mitigated().items():
+                found[key] = found.get(key, False) or anomalous
+        return found
 
     def routable(self, node: NodeKey, group: TargetGroupSnapshot) -> list[tuple[TargetSnapshot, RoutableTarget]]:
         """A group's registrations in the load balancer's zones, and how a node sees them."""

@@ -15,14 +15,13 @@ from blackstart.emulator.dataplane.dns_server import DnsServer, Resolver
 from blackstart.emulator.dataplane.listeners import Listeners
 from blackstart.emulator.dataplane.nodes import Fleet
 from blackstart.emulator.dataplane.opinions import Opinions
-from blackstart.emulator.dataplane.standing import Standing, standing
+from blackstart.emulator.dataplane.standing import Standing, mitigated, standing
 from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, Topology
 from blackstart.emulator.protocol import HealthChanged, Hello
 from blackstart.emulator.snapshot import Snapshot
 
 _LAG_PERIOD_REAL_S = 1.0
-_CLIENT_IDLE_REAL_S = 60.0  # the ALB's default idle timeout, in the clients' own time
 
 
 class DataPlane:
@@ -88,11 +87,11 @@ class DataPlane:
         while True:
             await asyncio.sleep(_LAG_PERIOD_REAL_S)
             await self._listeners.retry()
-            self._listeners.close_idle(_CLIENT_IDLE_REAL_S)
+            self._listeners.close_idle()
             self._send_logs()
             self._report_problems()
             self._stand = self._stand or standing(self._fleet)
-            self._link.send(self._timings.lag(self._listeners.problems(), self._stand))
+            self._link.send(self._timings.lag(self._listeners.problems(), self._stand, mitigated(self._fleet)))
 
     async def _report_counters(self) -> None:
         while True:
