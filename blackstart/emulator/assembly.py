@@ -175,12 +175,19 @@ def assemble(
         deregisters_itself=lambda instance_id: groups.group_of(instance_id) is not None,
         network=network,
         shifted_zone=shifts.shifted_zone,
+        mitigated=lambda: measurement.mitigated,
     )
     scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
     metrics = MetricsController(store, registry, frame.speed, balancing.census, parameters.metric_delay_s)
     commands = RunCommandController(ec2, frame.post, instances.units)
     logs = AccessLogStore()
     alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
+    measurement = MeasurementController(
+        settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
+        unserved=lambda: (*unserved(), *alarms.unserved_resources()),
+        boot_max_real_s=lambda: ec2.boot_max_real_s,
+        own_failures=frame.own_failures,
+    )
     moto_cloudformation.install(patches)
     instances.install(patches, ec2, frame.now_s)
     declared_network.install(patches)
@@ -208,12 +215,7 @@ def assemble(
         commands=commands,
         metrics=metrics,
         alarms=alarms,
-        measurement=MeasurementController(
-            settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
-            unserved=lambda: (*unserved(), *alarms.unserved_resources()),
-            boot_max_real_s=lambda: ec2.boot_max_real_s,
-            own_failures=frame.own_failures,
-        ),
+        measurement=measurement,
         access_logs=AccessLogController(logs, frame.speed, frame.queue, frame.post),
         undo=undo,
     )

@@ -93,6 +93,18 @@ class Counters(Model):
     rows: tuple[CounterRow, ...]
 
 
+class Mitigated(Model):
+    """A target that some node gives less than its share, because more of its requests fail than of the others'.
+
+    anomalous: whether they did when that was last looked at; False while the target gets its share back.
+    """
+
+    target_group_arn: str
+    target_id: str
+    port: int
+    anomalous: bool
+
+
 class Lag(Model):
     """How this data plane has kept time since it was started, wall seconds.
 
@@ -101,7 +113,8 @@ class Lag(Model):
     began.
     listener_problems: one line for each listener that is not served: its served port is another listener's, or cannot
     be bound. in_dns: by load balancer, the zones of the nodes that its name resolves to. failing_open: by target group,
-    the zones of the nodes that route to all targets because too few are healthy. Both as of this message.
+    the zones of the nodes that route to all targets because too few are healthy. mitigated: targets that get less than
+    their share. All three as of this message.
     """
 
     kind: Literal["lag"] = "lag"
@@ -113,6 +126,7 @@ class Lag(Model):
     listener_problems: tuple[str, ...] = ()
     in_dns: dict[str, tuple[str, ...]] | None = None
     failing_open: dict[str, tuple[str, ...]] = {}
+    mitigated: tuple[Mitigated, ...] = ()
 
 
 class AccessLogged(Model):

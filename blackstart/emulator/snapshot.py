@@ -109,6 +109,11 @@ class TargetGroupSnapshot(Model):
     dns_failover: MinimumHealthy = MinimumHealthy()
     routing_failover: MinimumHealthy = MinimumHealthy()
 
+    @property
+    def mitigates_anomalies(self) -> bool:
+        """Anomaly mitigation goes with weighted random only."""
+        return self.anomaly_mitigation and self.algorithm is Algorithm.WEIGHTED_RANDOM
+
 
 class WeightedGroup(Model):
     """weight: 0 to 999, a share of the sum of all weights; 0 gets nothing."""

@@ -404,9 +404,35 @@ def test_an_anomalous_target_is_relieved_and_comes_back() -> None:
     seconds(12, broken="a")
     relieved = seconds(30, broken="a")
     assert relieved["a"] / relieved.total() == pytest.approx(0.1 / 2.1, abs=0.03)
-    seconds(90, broken="")
+    assert bench.fleet.mitigated() == {TargetKey("g", "a", 80): True}
+    seconds(40, broken="")
+    assert bench.fleet.mitigated() == {TargetKey("g", "a", 80): False}
+    seconds(50, broken="")
+    assert bench.fleet.mitigated() == {}
     recovered = seconds(30, broken="")
     assert recovered["a"] / recovered.total() == pytest.approx(1 / 3, abs=0.06)
+
+
+@pytest.mark.parametrize("ends", ["unhealthy", "registered anew", "failing open", "switched off"])
+def test_a_relieved_target_is_no_longer_told_of_when_the_relief_has_ended(ends: str) -> None:
+    settings: dict[str, Any] = {"algorithm": Algorithm.WEIGHTED_RANDOM, "anomaly_mitigation": True}
+    bench = healthy(group("g", *(target(one) for one in "abc"), **settings), action=Forward.to("g"))
+    for _ in range(600):
+        bench.clock.time_s += 0.1
+        routed = bench.route()
+        assert routed.target is not None
+        routed.target.target_answered(503 if name(routed) == "a" else 200)
+    assert bench.fleet.mitigated() == {TargetKey("g", "a", 80): True}
+    if ends == "unhealthy":
+        bench.checked("a", 503)
+    elif ends == "failing open":
+        for one in "abc":
+            bench.checked(one, 503)
+    else:
+        first = target("a", registration=2 if ends == "registered anew" else 1)
+        settings["anomaly_mitigation"] = ends != "switched off"
+        bench.apply(group("g", first, target("b"), target("c"), **settings), action=Forward.to("g"))
+    assert bench.fleet.mitigated() == {}
 
 
 def test_failures_of_the_time_when_a_target_was_unhealthy_are_no_anomaly() -> None:

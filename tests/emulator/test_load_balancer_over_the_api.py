@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from blackstart.emulator.protocol import Lag, Mitigated
+
 HERE = Path(__file__).parent
 
 
@@ -50,6 +52,35 @@ def test_a_targets_health_its_check_port_and_its_override_are_answered(rig: Any)
     stack.elb.modify_target_group(TargetGroupArn=stack.target_group, HealthCheckPort="9000")
     asked = stack.elb.describe_target_health(TargetGroupArn=stack.target_group, Targets=[{"Id": well}])
     assert [one["HealthCheckPort"] for one in asked["TargetHealthDescriptions"]] == ["9000"]
+
+
+def test_what_anomaly_detection_found_is_answered_while_mitigation_is_on(rig: Any) -> None:
+    stack = load("web_stack").WebStack(rig.client, desired=3)
+    rig.run(60, 5)
+    first, second, third = sorted(stack.members())
+    mitigated = tuple(
+        Mitigated(target_group_arn=stack.target_group, target_id=one, port=8080, anomalous=one == first)
+        for one in (first, second)
+    )
+    rig.controllers.apply(Lag(probes=0, probe_p99_real_s=0, check_lag_p99_real_s=0, mitigated=mitigated))
+
+    def detected() -> dict[str, dict[str, str] | None]:
+        described = stack.elb.describe_target_health(TargetGroupArn=stack.target_group)["TargetHealthDescriptions"]
+        return {one["Target"]["Id"]: one.get("AnomalyDetection") for one in described}
+
+    assert detected() == dict.fromkeys((first, second, third))
+    stack.elb.modify_target_group_attributes(
+        TargetGroupArn=stack.target_group,
+        Attributes=[
+            {"Key": "load_balancing.algorithm.type", "Value": "weighted_random"},
+            {"Key": "load_balancing.algorithm.anomaly_mitigation", "Value": "on"},
+        ],
+    )
+    assert detected() == {
+        first: {"Result": "anomalous", "MitigationInEffect": "yes"},
+        second: {"Result": "normal", "MitigationInEffect": "yes"},
+        third: {"Result": "normal", "MitigationInEffect": "no"},
+    }
 
 
 def test_a_deregistered_port_drains_while_the_other_stays(rig: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.controllers.target_book import TargetBook
+from blackstart.emulator.decisions.anomaly import Anomaly
 from blackstart.emulator.decisions.target_health import TargetHealth
 from blackstart.emulator.decisions.target_registration import AdministrativeOverride
 
@@ -24,6 +25,7 @@ class HealthTruth(Protocol):
 
     def health(self, target_group_arn: str, target_id: str, port: int | None) -> TargetHealth: ...
     def override(self, target_group_arn: str, target_id: str, port: int | None) -> AdministrativeOverride | None: ...
+    def anomaly(self, target_group_arn: str, target_id: str, port: int | None) -> Anomaly | None: ...
     def registered(self, target_group_arn: str) -> tuple[tuple[str, int], ...]: ...
     def refresh(self, now_s: float) -> None: ...
 
@@ -112,7 +114,12 @@ class TargetHealthDescription:
     """One answer of describe_target_health, in the attributes that moto's serializer looks for."""
 
     def __init__(
-        self, target: tuple[str, int], check_port: str, health: TargetHealth, override: AdministrativeOverride | None
+        self,
+        target: tuple[str, int],
+        check_port: str,
+        health: TargetHealth,
+        override: AdministrativeOverride | None,
+        anomaly: Anomaly | None,
     ) -> None:
         self.target = {"Id": target[0], "Port": target[1]}
         self.health_check_port = check_port
@@ -125,6 +132,9 @@ class TargetHealthDescription:
             {"State": override.state, "Reason": override.reason, "Description": override.description}
             if override
             else None
+        )
+        self.anomaly_detection = (
+            {"Result": anomaly.result, "MitigationInEffect": "yes" if anomaly.in_effect else "no"} if anomaly else None
         )
 
 
@@ -154,5 +164,7 @@ def _describing(truth: HealthTruth, now_s: Callable[[], float]) -> Callable[...,
 
 def _described(truth: HealthTruth, group: Any, target_id: str, port: int) -> TargetHealthDescription:
     check_port = str(port) if group.health_check_port == "traffic-port" else str(group.health_check_port)
-    health = truth.health(group.arn, target_id, port)
-    return TargetHealthDescription((target_id, port), check_port, health, truth.override(group.arn, target_id, port))
+    key = (group.arn, target_id, port)
+    return TargetHealthDescription(
+        (target_id, port), check_port, truth.health(*key), truth.override(*key), truth.anomaly(*key)
+    )

@@ -16,6 +16,7 @@ from blackstart.emulator.controllers.load_balancer_facts import (
 from blackstart.emulator.controllers.metrics import CountedTarget, HostCensus
 from blackstart.emulator.controllers.snapshot_building import SnapshotBuilder
 from blackstart.emulator.controllers.target_book import TargetBook
+from blackstart.emulator.decisions.anomaly import NO_ANOMALY, Anomaly
 from blackstart.emulator.decisions.group_health import below_minimum
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.target_health import TargetHealth, combined_health
@@ -26,6 +27,7 @@ from blackstart.emulator.decisions.target_registration import (
     override,
 )
 from blackstart.emulator.parameters import Parameters
+from blackstart.emulator.protocol import Mitigated
 from blackstart.emulator.snapshot import Snapshot, TargetGroupSnapshot
 
 
@@ -33,7 +35,8 @@ class LoadBalancingController:
     """Builds the snapshot and answers what a target's health is.
 
     facts: the instances; publish: does no I/O; deregisters_itself: whether an instance has an Auto Scaling group, which
-    takes it out of its target groups; shifted_zone: the zone that a zonal shift moves a load balancer's traffic out of.
+    takes it out of its target groups; shifted_zone: the zone that a zonal shift moves a load balancer's traffic out of;
+    mitigated: the targets that get less than their share because more of their requests fail.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class LoadBalancingController:
         deregisters_itself: Callable[[str], bool] = lambda _: False,
         network: Network | None = None,
         shifted_zone: Callable[[str], str | None] = lambda _: None,
+        mitigated: Callable[[], tuple[Mitigated, ...]] = tuple,
     ) -> None:
         self._store = store
         self._book = book
@@ -57,6 +61,7 @@ class LoadBalancingController:
         self._publish = publish
         self._deregisters_itself = deregisters_itself
         self._shifted_zone = shifted_zone
+        self._mitigated = mitigated
         self._builder = SnapshotBuilder(
             store,
             book,
@@ -96,6 +101,18 @@ class LoadBalancingController:
         if target is None or using is None:
             return None
         return override(target.snapshot.zone, self._shifted_zone(using.arn))
+
+    def anomaly(self, target_group_arn: str, target_id: str, port: int | None) -> Anomaly | None:
+        """What anomaly detection says of a registered target; None for a group that does not mitigate anomalies."""
+        group = next((one for one in self.snapshot.target_groups if one.arn == target_group_arn), None)
+        target = self._builder.target(target_group_arn, target_id, port)
+        if group is None or not group.mitigates_anomalies or target is None:
+            return None
+        key = (target_group_arn, target_id, target.snapshot.port)
+        for one in self._mitigated():
+            if (one.target_group_arn, one.target_id, one.port) == key:
+                return Anomaly("anomalous" if one.anomalous else "normal", in_effect=True)
+        return NO_ANOMALY
 
     def registered(self, target_group_arn: str) -> tuple[tuple[str, int], ...]:
         """(target id, port) of every registration, draining ones included."""

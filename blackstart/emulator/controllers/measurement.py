@@ -7,7 +7,7 @@ from typing import NamedTuple
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.unserved import Unserved
 from blackstart.emulator.controllers.load_balancer_facts import TargetGroupFacts
-from blackstart.emulator.protocol import Lag
+from blackstart.emulator.protocol import Lag, Mitigated
 
 LOG = logging.getLogger(__name__)
 NOTHING_SEEN = Lag(probes=0, probe_p99_real_s=0.0, check_lag_p99_real_s=0.0)
@@ -67,6 +67,11 @@ class MeasurementController:
     def failing_open(self) -> Mapping[str, tuple[str, ...]]:
         """By target group, the zones of the nodes that route to all targets because too few are healthy."""
         return self._lag.failing_open
+
+    @property
+    def mitigated(self) -> tuple[Mitigated, ...]:
+        """The targets that get less than their share because more of their requests fail."""
+        return self._lag.mitigated
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ class GroupRouting:
             self._phases = next_phases(self._phases, healthy(), self._now_s(), group.slow_start_s)
         else:
             self._phases = None
+        if not group.mitigates_anomalies:
+            self._watch = AnomalyWatch()
 
     def plan(self, group: TargetGroupSnapshot, ring: Mapping[Identity, Routed], failing_open: bool) -> Plan:
         """How to pick among these, from now until the next change. ring: in the order of registration, at least one."""
@@ -46,7 +48,7 @@ class GroupRouting:
         if group.algorithm is Algorithm.LEAST_OUTSTANDING_REQUESTS:
             return LeastOutstanding(choices, self._turn).route
         if group.algorithm is Algorithm.WEIGHTED_RANDOM:
-            if group.anomaly_mitigation and not failing_open:
+            if group.mitigates_anomalies and not failing_open:
                 return AnomalyMitigating(ring, self._watch, group.anomaly_rules, self._random, self._now_s).route
             return WeightedRandom(choices, self._random).route
         phases = self._phases_of(tuple(ring))
@@ -54,6 +56,10 @@ class GroupRouting:
         if any(share_ratio(phase, now_s, group.slow_start_s) < 1 for phase in phases if isinstance(phase, Warming)):
             return SlowStarting(choices, phases, group.slow_start_s, self._now_s, self._changed).route
         return RoundRobin(choices, self._turn).route
+
+    def mitigated(self) -> dict[Identity, bool]:
+        """As `AnomalyWatch.mitigated`."""
+        return self._watch.mitigated()
 
     def nowhere(self, group_arn: str) -> Plan:
         """The plan of a group that has no target to send to."""

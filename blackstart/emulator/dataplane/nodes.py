@@ -89,12 +89,15 @@ class Node:
 
     def mitigated(self) -> dict[TargetKey, bool]:
         """The targets that this node gives less than their share, and whether they were anomalous at its last look."""
-        return {
-            key: anomalous
-            for arn, routing in self._groups.items()
-            for (target_id, port, registration), anomalous in routing.mitigated().items()
-            if self._fleet.registered(key := TargetKey(arn, target_id, port), registration)
-        }
+        found: dict[TargetKey, bool] = {}
+        for arn, routing in self._groups.items():
+            spared = routing.mitigated()
+            pool = self._fleet.routing_pool(self.key, arn) if spared else None
+            if pool is not None and pool.reason is RouteReason.HEALTHY:
+                keys = [TargetKey(arn, one.target_id, one.port) for one in pool.targets]
+                identities = {_identity(self._fleet.connections[key].snapshot): key for key in keys}
+                found.update({identities[one]: anomalous for one, anomalous in spared.items() if one in identities})
+        return found
 
     def _plan(self, action: Forward) -> Plan:
         """Work an action out; kept, with the action, until something changes."""
@@ -191,11 +194,6 @@ class Fleet:
         balancer, _ = self.topology.nodes[node]
         targets = [one for _, one in self.routable(node, group)]
         return routing_pool(targets, node.zone, group.cross_zone, group.routing_failover, balancer.shifted_zone)
-
-    def registered(self, key: TargetKey, registration: int) -> bool:
-        """Whether a registration is still there."""
-        target = self.topology.targets.get(key)
-        return target is not None and target.registration == registration
 
     def mitigated(self) -> dict[TargetKey, bool]:
         """The targets that any node gives less than their share; True where one of these nodes finds it anomalous."""

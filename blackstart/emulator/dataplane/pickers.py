@@ -130,6 +130,10 @@ class AnomalyWatch:
             self._adjust(targets, rules, now_s)
         return {key: self._weights.get(key, 1.0) for key in targets}
 
+    def mitigated(self) -> dict[Identity, bool]:
+        """The targets that got less than their share when last looked at, and whether they were anomalous then."""
+        return {key: key in self._anomalous for key, weight in self._weights.items() if weight < 1}
+
     def _adjust(self, targets: Mapping[Identity, TargetConnections], rules: AnomalyRules, now_s: float) -> None:
         totals = {key: Tally(one.answered + one.unanswered, one.failed) for key, one in targets.items()}
         self._history = [past for past in self._history if now_s - past[0] <= rules.window_s]

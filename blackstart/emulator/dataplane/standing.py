@@ -1,10 +1,13 @@
-"""Where every node stands: in DNS or not, failing open or not. For the status; routing and DNS ask for themselves."""
+"""Where every node stands: in DNS or not, failing open or not, sparing a target or not. For the control plane to show;
+routing and DNS ask for themselves.
+"""
 
 from typing import NamedTuple
 
 from blackstart.emulator.dataplane.nodes import Fleet
 from blackstart.emulator.dataplane.topology import NodeKey
 from blackstart.emulator.decisions.routing import RouteReason
+from blackstart.emulator.protocol import Mitigated
 
 
 class Standing(NamedTuple):
@@ -25,3 +28,11 @@ def standing(fleet: Fleet) -> Standing:
             if open_:
                 failing_open[group.arn] = open_
     return Standing(in_dns, failing_open)
+
+
+def mitigated(fleet: Fleet) -> tuple[Mitigated, ...]:
+    """The targets that get less than their share right now."""
+    return tuple(
+        Mitigated(target_group_arn=key.group_arn, target_id=key.target_id, port=key.port, anomalous=anomalous)
+        for key, anomalous in fleet.mitigated().items()
+    )

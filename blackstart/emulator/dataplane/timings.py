@@ -2,7 +2,7 @@
 
 from blackstart.emulator.dataplane.standing import Standing
 from blackstart.emulator.decisions.latency_histogram import bucket_of, quantile_real_s
-from blackstart.emulator.protocol import Lag
+from blackstart.emulator.protocol import Lag, Mitigated
 
 
 class Timings:
@@ -30,7 +30,12 @@ class Timings:
     def timed_out(self) -> None:
         self._timed_out += 1
 
-    def lag(self, listener_problems: tuple[str, ...], standing: Standing | None = None) -> Lag:
+    def lag(
+        self,
+        listener_problems: tuple[str, ...],
+        standing: Standing | None = None,
+        mitigated: tuple[Mitigated, ...] = (),
+    ) -> Lag:
         """The message of the moment."""
         return Lag(
             probes=self._begun,
@@ -41,4 +46,5 @@ class Timings:
             listener_problems=listener_problems,
             in_dns=standing.in_dns if standing else None,
             failing_open=standing.failing_open if standing else {},
+            mitigated=mitigated,
         )

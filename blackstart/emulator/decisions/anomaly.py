@@ -7,7 +7,7 @@ seconds. An AWS workshop says that at most half of the targets are relieved. The
 """
 
 from collections.abc import Hashable, Mapping, Set
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from blackstart.emulator.snapshot import AnomalyRules
 
@@ -21,6 +21,16 @@ class Tally(NamedTuple):
 
     requests: int
     failures: int
+
+
+class Anomaly(NamedTuple):
+    """What describe_target_health says of one target. in_effect: whether it gets less than its share."""
+
+    result: Literal["anomalous", "normal"]
+    in_effect: bool
+
+
+NO_ANOMALY = Anomaly("normal", in_effect=False)
 
 
 def anomalous_targets(recent: Mapping[Key, Tally], known: Set[Key], rules: AnomalyRules) -> frozenset[Key]:
