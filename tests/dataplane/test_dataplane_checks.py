@@ -1,6 +1,7 @@
 """Health checks: what a single one meets, and when they begin."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -146,6 +147,25 @@ def test_a_check_that_is_dropped_on_its_way_times_out_from_that_zone_alone(reach
 
 def test_a_cut_of_the_traffics_port_alone_leaves_the_checks_alone() -> None:
     assert checked(HealthCheck(), reach_from={ZONE: Reach.SILENT})[0].status_code == 200
+
+
+def test_a_head_without_end_fails_before_it_fills_the_memory() -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Filler: ")
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+
+    async def check() -> ProbeResult:
+        server = await asyncio.start_server(pour, ADDRESS, 0)
+        port = server.sockets[0].getsockname()[1]
+        result = await probe(target(port), ZONE, HealthCheck(), PATIENCE_REAL_S)
+        server.close()
+        return result
+
+    assert asyncio.run(check()) == ProbeResult(outcome=ProbeOutcome.FAILED)
 
 
 def test_a_silent_host_times_out_from_everywhere() -> None:

@@ -244,6 +244,26 @@ def test_what_is_cut_off_is_explained_in_one_line_each(stack: Stack) -> None:
     assert out_of_reach.endswith(f"the security groups of the destination do not let it in ({stack.web_group})")
 
 
+def test_nothing_is_kept_of_a_terminated_instance(stack: Stack) -> None:
+    gone, stays = stack.instances
+    before = MotoNetwork().facts()
+    assert {gone, stays} <= before.instances.keys()
+    stack.ec2.terminate_instances(InstanceIds=[gone])
+    after = MotoNetwork().facts()
+    assert stays in after.instances
+    assert gone not in after.instances
+    assert len(after.addresses) == len(before.addresses) - 1
+
+
+def test_an_address_is_that_of_the_load_balancers_own_vpc(stack: Stack, moto: None) -> None:
+    other = Stack()
+    for one in (stack, other):
+        described = one.ec2.describe_instances(InstanceIds=one.instances[:1])["Reservations"][0]["Instances"][0]
+        one.instances.append(described["PrivateIpAddress"])
+    assert stack.instances[2] == other.instances[2]
+    assert (stack.to_target(2), other.to_target(2)) == (Reach.OPEN, Reach.OPEN)
+
+
 def test_what_nobody_asks_about_any_more_is_not_explained(stack: Stack) -> None:
     assert stack.to_listener(443) is Reach.TRACKED
     assert len(stack.view.explanations()) == 1

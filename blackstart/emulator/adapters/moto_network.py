@@ -7,6 +7,7 @@ changing the groups of an instance or of its interface changes both (`modify_ins
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from ipaddress import IPv4Address
 from typing import Any
 
 from blackstart.emulator.adapters import moto_backends
@@ -38,7 +39,7 @@ class MotoNetwork:
         """Everything as it is declared now."""
         groups: dict[str, SecurityGroup] = {}
         acls: dict[str, NetworkAcl] = {}
-        targets: dict[str, Place] = {}
+        instances: dict[str, Place] = {}
         subnets: dict[str, Place] = {}
         for backend in moto_backends.existing("ec2"):
             for group in _groups(backend):
@@ -48,8 +49,9 @@ class MotoNetwork:
                 )
             acls.update((acl.id, _acl(acl)) for acl in backend.network_acls.values())
             subnets.update(_subnets(backend))
-            targets.update(_targets(backend, subnets))
-        return NetworkFacts(dict(_balancers(subnets)), targets, Rulebook(groups, acls))
+            instances.update(_instances(backend, subnets))
+        addresses = {(place.vpc, str(IPv4Address(place.addresses[0].first))): place for place in instances.values()}
+        return NetworkFacts(dict(_balancers(subnets)), instances, addresses, Rulebook(groups, acls))
 
     def install(self, patches: Patches) -> None:
         from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
@@ -127,15 +129,14 @@ def _subnets(backend: Any) -> Iterator[tuple[str, Place]]:
             yield subnet.id, Place(addresses, vpc=subnet.vpc_id, subnet=subnet.id, acl=acl_of.get(subnet.id, ""))
 
 
-def _targets(backend: Any, subnets: dict[str, Place]) -> Iterator[tuple[str, Place]]:
+def _instances(backend: Any, subnets: dict[str, Place]) -> Iterator[tuple[str, Place]]:
+    """Each instance; a terminated one has no place any more, and its address may be another's."""
     for reservation in list(backend.reservations.values()):
         for instance in reservation.instances:
             subnet = subnets.get(instance.subnet_id or "")
-            address = instance.private_ip
-            if subnet is not None and address:
-                place = subnet._replace(addresses=(_cached_span(address),), groups=_groups_of(instance))
-                yield instance.id, place
-                yield address, place
+            if subnet is not None and instance.private_ip and instance.state != "terminated":
+                address = (_cached_span(instance.private_ip),)
+                yield instance.id, subnet._replace(addresses=address, groups=_groups_of(instance))
 
 
 def _groups_of(instance: Any) -> frozenset[str]:

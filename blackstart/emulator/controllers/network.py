@@ -16,10 +16,11 @@ class BalancerPlaces(NamedTuple):
 
 
 class NetworkFacts(NamedTuple):
-    """balancers: by ARN. targets: by instance id and by private address."""
+    """balancers: by ARN. instances: by id. addresses: instances by VPC and private address, for VPCs may overlap."""
 
     balancers: Mapping[str, BalancerPlaces]
-    targets: Mapping[str, Place]
+    instances: Mapping[str, Place]
+    addresses: Mapping[tuple[str, str], Place]
     rules: Rulebook
 
 
@@ -43,7 +44,7 @@ class NetworkView:
 
     def __init__(self, store: NetworkStore) -> None:
         self._store = store
-        self._facts = NetworkFacts({}, {}, Rulebook({}, {}))
+        self._facts = NetworkFacts({}, {}, {}, Rulebook({}, {}))
         self._passages: dict[_Way, Passage] = {}
         self._before: dict[_Way, Passage] = {}
         self._asked: set[_Way] = set()
@@ -60,7 +61,7 @@ class NetworkView:
         self._passages = {
             way: found
             for way, found in self._passages.items()
-            if same_rules and _ends(way, facts) == _ends(way, self._facts)
+            if same_rules and way in self._before and _ends(way, facts) == _ends(way, self._facts)
         }
         self._facts = facts
 
@@ -133,6 +134,8 @@ def _ends(way: _Way, facts: NetworkFacts) -> tuple[Place | None, Place | None]:
     """Where a connection begins and where it goes; None for what is not in the network."""
     balancer = facts.balancers.get(way.load_balancer_arn)
     node = balancer.nodes.get(way.zone) if balancer is not None else None
-    if balancer is None or way.target_id:
-        return node, facts.targets.get(way.target_id)
+    if balancer is None or node is None:
+        return None, None
+    if way.target_id:
+        return node, facts.instances.get(way.target_id) or facts.addresses.get((node.vpc, way.target_id))
     return balancer.client, node

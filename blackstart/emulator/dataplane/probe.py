@@ -17,6 +17,7 @@ from blackstart.emulator.snapshot import Reach, TargetSnapshot
 
 _TIMED_OUT = ProbeResult(outcome=ProbeOutcome.TIMED_OUT)
 _FAILED = ProbeResult(outcome=ProbeOutcome.FAILED)
+_LONGEST_HEAD_BYTES = 65_536  # the parser keeps a line until it ends
 _DEFAULT_PORTS = {"HTTP": 80, "HTTPS": 443}
 
 
@@ -73,6 +74,7 @@ class _Answer(asyncio.Protocol):
         self.status: int | None = None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request = request
+        self._head_bytes = 0
         self._transport: asyncio.Transport | None = None
         self._parser: Any = httptools.HttpResponseParser(self)
 
@@ -85,6 +87,11 @@ class _Answer(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
+        if self.status is None:
+            self._head_bytes += len(data)
+        if self._head_bytes > _LONGEST_HEAD_BYTES:
+            self._end()
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
