@@ -126,6 +126,13 @@ def test_a_target_registered_beside_one_that_serves_in_full_warms_up_once_it_is_
     assert next_phases(phases, {"a": True, "b": True}, 110.0, 100.0)["b"] == Full()
 
 
+def test_a_target_warms_up_for_the_whole_duration_whatever_happens_to_others_meanwhile() -> None:
+    phases = next_phases(start({"a": True}), {"a": True, "b": True}, 1010.0, 100.0)
+    phases = next_phases(phases, {"a": True, "b": True, "c": False}, 1050.0, 100.0)
+    assert next_phases(phases, {"a": False, "b": True}, 1109.9, 100.0)["b"] == Warming(1010.0)
+    assert next_phases(phases, {"a": False, "b": True}, 1110.0, 100.0)["b"] == Full()
+
+
 def test_a_target_that_becomes_unhealthy_leaves_slow_start_and_enters_it_again() -> None:
     phases = next_phases(start({"a": True}), {"a": True, "b": True}, 10.0, 100.0)
     phases = next_phases(phases, {"a": True, "b": False}, 20.0, 100.0)

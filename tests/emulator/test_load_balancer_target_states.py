@@ -358,6 +358,24 @@ def test_a_load_balancer_fails_open_below_its_own_threshold(house: House) -> Non
     assert house.balancing.failing_open(BALANCER)
 
 
+def test_a_stopped_target_counts_as_registered_where_a_share_has_to_be_healthy(house: House) -> None:
+    """As the nodes count when they route."""
+    house.declared.group = house.declared.group.model_copy(update={"routing_failover": MinimumHealthy(ratio=0.6)})
+    house.instance("i-2", zone=ZONES[0])
+    house.register("i-2")
+    for zone in ZONES:
+        for one in ("i-1", "i-2"):
+            house.thinks(one, OK, zone=zone)
+    house.tick()
+    assert not house.balancing.failing_open(BALANCER)
+    house.instance("i-2", zone=ZONES[0], state=InstanceState.STOPPED)
+    house.tick(60)
+    assert house.balancing.failing_open(BALANCER)
+    house.instance("i-1", state=InstanceState.STOPPED)
+    house.tick(60)
+    assert not house.balancing.failing_open(BALANCER)  # there is none left to send to: a 503, and no failing open
+
+
 def test_a_load_balancer_without_targets_does_not_fail_open(house: House) -> None:
     house.book.remove(GROUP, "i-1")
     house.tick()

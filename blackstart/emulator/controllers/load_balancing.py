@@ -1,9 +1,8 @@
 """Load balancers: the snapshot that the data plane works from, and the truth about target health."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 
-from blackstart.domain.target_health import TargetState
+from blackstart.domain.target_health import TargetReason
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.load_balancer_facts import (
@@ -17,8 +16,8 @@ from blackstart.emulator.controllers.metrics import CountedTarget, HostCensus
 from blackstart.emulator.controllers.snapshot_building import SnapshotBuilder
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.decisions.anomaly import NO_ANOMALY, Anomaly
-from blackstart.emulator.decisions.group_health import below_minimum
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
+from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, routing_pool
 from blackstart.emulator.decisions.target_health import TargetHealth, combined_health
 from blackstart.emulator.decisions.target_registration import (
     NOT_REGISTERED,
@@ -139,23 +138,27 @@ class LoadBalancingController:
     def failing_open(self, load_balancer_arn: str) -> bool:
         """Whether a target group of the load balancer has too few healthy targets everywhere (routing failover).
 
-        With cross-zone load balancing targets count over all zones, else each zone for itself. Draining and unused ones
-        do not count.
+        With cross-zone load balancing targets count over all zones, else each zone for itself, as the nodes count.
         """
         uses = next((balancer.uses for balancer in self._balancers if balancer.arn == load_balancer_arn), frozenset())
         return any(self._fails_open(group) for group in self.snapshot.target_groups if group.arn in uses)
 
     def _fails_open(self, group: TargetGroupSnapshot) -> bool:
-        healthy: Counter[str] = Counter()
-        registered: Counter[str] = Counter()
-        for target in group.targets:
-            if target.held is None:
-                scope = "" if group.cross_zone else target.zone
-                state = self.health(group.arn, target.target_id, target.port).state
-                healthy[scope] += state in (TargetState.HEALTHY, TargetState.UNAVAILABLE)
-                registered[scope] += 1
-        below = (below_minimum(healthy[scope], total, group.routing_failover) for scope, total in registered.items())
-        return bool(registered) and all(below)
+        targets = [
+            RoutableTarget(
+                target_id=target.target_id,
+                port=target.port,
+                zone=target.zone,
+                state=target.held or self.health(group.arn, target.target_id, target.port).state,
+            )
+            for target in group.targets
+            if target.held_reason is not TargetReason.NOT_IN_USE
+        ]
+        pools = (
+            routing_pool(targets, zone, group.cross_zone, group.routing_failover)
+            for zone in {target.zone for target in targets}
+        )
+        return {pool.reason for pool in pools} - {RouteReason.NO_TARGET} == {RouteReason.FAIL_OPEN}
 
     def _refresh(self, groups: tuple[TargetGroupFacts, ...], now_s: float) -> None:
         self._balancers = self._store.load_balancers()
