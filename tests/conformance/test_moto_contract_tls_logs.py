@@ -18,6 +18,7 @@ PATCHED = [
     (ELBv2Backend.add_listener_certificates, ("self", "arn", "certificates")),
     (ELBv2Backend.remove_listener_certificates, ("self", "arn", "certificates")),
     (AWSCertificateManagerBackend.delete_certificate, ("self", "arn")),
+    (AWSCertificateManagerBackend.describe_certificate, ("self", "arn")),
     (IAMBackend.delete_server_certificate, ("self", "name")),
 ]
 
@@ -70,6 +71,7 @@ def test_moto_deletes_a_certificate_that_a_listener_uses_and_takes_any_bucket() 
     acm = boto3.client("acm", "us-east-1")
     arn = acm.request_certificate(DomainName="a.example")["CertificateArn"]
     acm_backends[ACCOUNT]["us-east-1"].set_certificate_in_use_by(arn, "listener")
+    assert acm.describe_certificate(CertificateArn=arn)["Certificate"]["InUseBy"] == ["listener"]
     acm.delete_certificate(CertificateArn=arn)
     assert acm.list_certificates()["CertificateSummaryList"] == []
     assert "no-such-bucket" not in s3_backends[ACCOUNT]["aws"].buckets

@@ -184,6 +184,36 @@ def test_a_certificate_in_use_cannot_be_deleted(listening: Listening) -> None:
     listening.iam.delete_server_certificate(ServerCertificateName="b")
 
 
+def test_a_certificate_is_in_use_by_the_load_balancers_whose_listeners_have_it_now(listening: Listening) -> None:
+    arn = listening.requested("shop.example")
+
+    def users() -> list[str]:
+        found: list[str] = listening.acm.describe_certificate(CertificateArn=arn)["Certificate"]["InUseBy"]
+        return found
+
+    listener = listening.listen(arn)
+    assert users() == [listening.balancer]
+    listening.elb.delete_listener(ListenerArn=listener)
+    assert users() == []
+    listening.acm.delete_certificate(CertificateArn=arn)
+
+
+def test_a_listener_takes_one_certificate_and_an_http_listener_none(listening: Listening) -> None:
+    one, other = listening.requested("shop.example"), listening.requested("admin.example")
+    both = [{"CertificateArn": arn} for arn in (one, other)]
+    fields = {"LoadBalancerArn": listening.balancer, "DefaultActions": FIXED}
+    create, modify = listening.elb.create_listener, listening.elb.modify_listener
+    assert code_of(create, **fields, Protocol="HTTPS", Port=443, Certificates=both) == "ValidationError"
+    assert code_of(create, **fields, Protocol="HTTP", Port=80, Certificates=both[:1]) == "ValidationError"
+    listener = listening.listen(one)
+    assert code_of(modify, ListenerArn=listener, Certificates=both) == "ValidationError"
+    assert code_of(modify, ListenerArn=listener, Protocol="HTTP", Certificates=both[:1]) == "ValidationError"
+    plain = create(**fields, Protocol="HTTP", Port=80)["Listeners"][0]["ListenerArn"]
+    adding = {"ListenerArn": plain, "Certificates": both[:1]}
+    assert code_of(listening.elb.add_listener_certificates, **adding) == "ValidationError"
+    assert listening.certificates() == [("shop.example",)]
+
+
 def test_a_name_that_cannot_stand_in_a_certificate_leaves_the_listener_without_one(listening: Listening) -> None:
     listening.listen(listening.requested("under_score.example.com"))
     assert listening.certificates() == []

@@ -6,6 +6,7 @@ ours (`docs/fidelity.md`).
 """
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -637,7 +638,105 @@ IN_USE: list[tuple[str, Call, str, str]] = [
     ),
 ]
 
-EVERY = [*LOAD_BALANCERS, *LISTENERS, *ASSOCIATIONS, *RULES, *TARGET_GROUPS, *TARGETS, *IN_USE]
+
+def other_network(shop: Shop) -> list[str]:
+    """Two subnets of another network."""
+    vpc = shop.ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    return [
+        shop.ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.8.{index}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for index, zone in enumerate(("us-east-1a", "us-east-1b"))
+    ]
+
+
+TWICE = [{"Key": "team", "Value": "a"}, {"Key": "team", "Value": "b"}]
+GONE = NOWHERE.format("loadbalancer")
+FURTHER: list[tuple[str, Call, str, str]] = [
+    (
+        "unknown subnets at creation",
+        lambda s: s.elb.create_load_balancer(Name="n", Subnets=["subnet-1", "subnet-2"]),
+        "SubnetNotFound",
+        "The subnet ID 'subnet-1' does not exist",
+    ),
+    (
+        "unknown subnets later",
+        lambda s: s.elb.set_subnets(LoadBalancerArn=s.balancer, Subnets=["subnet-1", "subnet-2"]),
+        "SubnetNotFound",
+        "subnet-1",
+    ),
+    (
+        "subnets of a network other than the load balancer's",
+        lambda s: s.elb.set_subnets(LoadBalancerArn=s.balancer, Subnets=other_network(s)),
+        "InvalidConfigurationRequest",
+        "same VPC",
+    ),
+    (
+        "a scheme that is none",
+        lambda s: s.elb.create_load_balancer(Name="n", Subnets=s.subnets, Scheme="outward"),
+        "InvalidScheme",
+        "outward",
+    ),
+    (
+        "a load balancer of no type",
+        lambda s: s.elb.create_load_balancer(Name="n", Subnets=s.subnets, Type="classic"),
+        "ValidationError",
+        "enum value set: [application, network, gateway]",
+    ),
+    ("targets of no type", lambda s: s.target_group("n", TargetType="host"), "ValidationError", "enum value set"),
+    ("no version of HTTP", lambda s: s.target_group("n", ProtocolVersion="HTTP3"), "ValidationError", "HTTP3"),
+    (
+        "a key of no listener attribute",
+        lambda s: listener_attribute(s, "routing.http.response.nonsense", "x"),
+        "ValidationError",
+        "Listener attribute key 'routing.http.response.nonsense' is not recognized",
+    ),
+    (
+        "an attribute of other listeners",
+        lambda s: listener_attribute(s, "tcp.idle_timeout.seconds", "60"),
+        "ValidationError",
+        "not recognized",
+    ),
+    (
+        "one tag key twice",
+        lambda s: s.elb.add_tags(ResourceArns=[s.balancer], Tags=TWICE),
+        "DuplicateTagKeys",
+        "",
+    ),
+    (
+        "one tag key twice at creation",
+        lambda s: s.elb.create_load_balancer(Name="n", Subnets=s.subnets, Tags=TWICE),
+        "DuplicateTagKeys",
+        "",
+    ),
+    (
+        "51 tags",
+        lambda s: s.elb.add_tags(ResourceArns=[s.other], Tags=[{"Key": str(i), "Value": ""} for i in range(51)]),
+        "TooManyTags",
+        "",
+    ),
+    ("tags of nothing", lambda s: s.elb.describe_tags(ResourceArns=[GONE]), "LoadBalancerNotFound", ""),
+    (
+        "an unknown listener among known ones",
+        lambda s: s.elb.describe_listeners(ListenerArns=[s.listener, NOWHERE.format("listener") + "/1"]),
+        "ListenerNotFound",
+        "",
+    ),
+    ("an unknown policy", lambda s: s.elb.describe_ssl_policies(Names=["none"]), "SSLPolicyNotFound", "none"),
+    ("no marker of load balancers", lambda s: s.elb.describe_load_balancers(Marker="m"), "ValidationError", "'m'"),
+    (
+        "no marker of rules",
+        lambda s: s.elb.describe_rules(ListenerArn=s.listener, Marker="m"),
+        "ValidationError",
+        "'m'",
+    ),
+]
+
+
+def listener_attribute(shop: Shop, key: str, value: str) -> Any:
+    attributes = [{"Key": key, "Value": value}]
+    return shop.elb.modify_listener_attributes(ListenerArn=shop.listener, Attributes=attributes)
+
+
+EVERY = [*FURTHER, *LOAD_BALANCERS, *LISTENERS, *ASSOCIATIONS, *RULES, *TARGET_GROUPS, *TARGETS, *IN_USE]
 
 
 @pytest.mark.parametrize(("call", "code", "words"), [row[1:] for row in EVERY], ids=[row[0] for row in EVERY])
@@ -748,3 +847,84 @@ def test_creating_the_same_thing_again_answers_with_the_first(shop: Shop) -> Non
 def test_deregistering_what_is_not_registered_succeeds(shop: Shop) -> None:
     shop.elb.deregister_targets(TargetGroupArn=shop.spare, Targets=[{"Id": "i-0123456789abcdef0"}])
     assert shop.elb.describe_target_health(TargetGroupArn=shop.spare)["TargetHealthDescriptions"] == []
+
+
+def test_creating_again_what_was_changed_meanwhile_is_another_thing(shop: Shop) -> None:
+    moved = shop.create_listener(Port=91)["Listeners"][0]["ListenerArn"]
+    shop.elb.modify_listener(ListenerArn=moved, Port=92)
+    with pytest.raises(ClientError, match="DuplicateListener"):
+        shop.create_listener(Port=92, DefaultActions=[{"Type": "fixed-response", **FIXED}])
+    assert shop.create_listener(Port=92)["Listeners"][0]["ListenerArn"] == moved
+    second = shop.create_listener(Port=91)["Listeners"][0]
+    assert (second["Port"], second["ListenerArn"] == moved) == (91, False)
+    for listener in (moved, second["ListenerArn"]):
+        shop.elb.delete_listener(ListenerArn=listener)
+
+
+def test_a_changed_target_group_or_load_balancer_is_compared_as_it_is_by_now(shop: Shop) -> None:
+    arn = shop.target_group("changing", HealthCheckIntervalSeconds=30)
+    shop.elb.modify_target_group(TargetGroupArn=arn, HealthCheckIntervalSeconds=20, Matcher={"HttpCode": "204"})
+    with pytest.raises(ClientError, match="DuplicateTargetGroupName"):
+        shop.target_group("changing", HealthCheckIntervalSeconds=30)
+    assert shop.target_group("changing", HealthCheckIntervalSeconds=20, Matcher={"HttpCode": "204"}) == arn
+    shop.elb.set_subnets(LoadBalancerArn=shop.other, Subnets=shop.subnets[:2])
+    with pytest.raises(ClientError, match="DuplicateLoadBalancerName"):
+        shop.elb.create_load_balancer(Name="other", Subnets=shop.subnets)
+    again = shop.elb.create_load_balancer(Name="other", Subnets=shop.subnets[:2])["LoadBalancers"][0]
+    assert again["LoadBalancerArn"] == shop.other
+    shop.elb.set_subnets(LoadBalancerArn=shop.other, Subnets=shop.subnets)
+
+
+def test_a_load_balancer_of_a_name_used_before_has_a_dns_name_of_its_own(shop: Shop) -> None:
+    """ELB guide, "Create an Application Load Balancer": NAME-NUMBER.REGION.elb.amazonaws.com, internal- before it."""
+
+    def made(**options: Any) -> str:
+        balancer = shop.elb.create_load_balancer(Name="again", Subnets=shop.subnets, **options)["LoadBalancers"][0]
+        shop.elb.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
+        name: str = balancer["DNSName"]
+        return name
+
+    first, second = made(), made()
+    assert first != second
+    assert re.fullmatch(r"again-\d{1,10}\.us-east-1\.elb\.amazonaws\.com", first)
+    assert made(Scheme="internal").startswith("internal-again-")
+
+
+def test_an_untouched_load_balancer_is_described_with_every_default(shop: Shop) -> None:
+    described = shop.elb.describe_load_balancer_attributes(LoadBalancerArn=shop.other)["Attributes"]
+    attributes = {pair["Key"]: pair["Value"] for pair in described}
+    assert attributes["idle_timeout.timeout_seconds"] == "60"
+    assert attributes["client_keep_alive.seconds"] == "3600"
+    assert attributes["access_logs.s3.enabled"] == "false"
+    assert attributes["routing.http.desync_mitigation_mode"] == "defensive"
+    assert attributes["load_balancing.cross_zone.enabled"] == "true"
+    assert len(attributes) <= 20  # the API's limit
+
+
+def test_listener_attributes_are_kept_and_listed_as_without_effect(shop: Shop) -> None:
+    before = shop.elb.describe_listener_attributes(ListenerArn=shop.listener)["Attributes"]
+    assert before == [{"Key": "routing.http.response.server.enabled", "Value": "true"}]
+    key = "routing.http.response.strict_transport_security.header_value"
+    listener_attribute(shop, key, "max-age=60")
+    assert f"listener web:80: {key} is set, but headers are as without it" in shop.rig.unserved()
+    listener_attribute(shop, key, "")
+    assert not [reason for reason in shop.rig.unserved() if key in reason]
+
+
+def test_tags_go_to_all_resources_or_to_none_and_more_than_ten_are_taken(shop: Shop) -> None:
+    tags = [{"Key": f"key-{index}", "Value": "v"} for index in range(20)]
+    with pytest.raises(ClientError, match="LoadBalancerNotFound"):
+        shop.elb.add_tags(ResourceArns=[shop.other, GONE], Tags=tags)
+    assert shop.elb.describe_tags(ResourceArns=[shop.other])["TagDescriptions"][0]["Tags"] == []
+    shop.elb.add_tags(ResourceArns=[shop.other, shop.default_rule], Tags=tags)
+    assert len(shop.elb.describe_tags(ResourceArns=[shop.other])["TagDescriptions"][0]["Tags"]) == 20
+
+
+def test_a_cookie_name_that_was_given_before_need_not_be_given_again(shop: Shop) -> None:
+    name, kind = "stickiness.app_cookie.cookie_name", "stickiness.type"
+    pairs = [{"Key": kind, "Value": "app_cookie"}, {"Key": name, "Value": "SESSION"}]
+    shop.elb.modify_target_group_attributes(TargetGroupArn=shop.spare, Attributes=pairs)
+    shop.attribute(kind, "lb_cookie")
+    answered = {pair["Key"]: pair["Value"] for pair in shop.attribute(kind, "app_cookie")["Attributes"]}
+    assert (answered[kind], answered[name]) == ("app_cookie", "SESSION")
+    shop.attribute(kind, "lb_cookie")

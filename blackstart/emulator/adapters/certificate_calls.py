@@ -4,7 +4,8 @@ A certificate that is unknown or not issued yet is refused, so is deleting one t
 default certificate leaves the others, and no listener has a certificate twice.
 
 Replaced: `create_listener`, `modify_listener`, `add_listener_certificates` and `remove_listener_certificates` of
-`ELBv2Backend`, `AWSCertificateManagerBackend.delete_certificate`, `IAMBackend.delete_server_certificate`.
+`ELBv2Backend`, `delete_certificate` and `describe_certificate` of `AWSCertificateManagerBackend`,
+`IAMBackend.delete_server_certificate`.
 
 Sources: elbv2, ACM and IAM API references (errors of these actions); ALB user guide, "Update an HTTPS listener".
 """
@@ -27,6 +28,7 @@ def install(patches: Patches) -> None:
     patches.replace(ELBv2Backend, "add_listener_certificates", _adding_once)
     patches.replace(ELBv2Backend, "remove_listener_certificates", _keeping_the_default)
     patches.replace(AWSCertificateManagerBackend, "delete_certificate", _checking_acm_deletion)
+    patches.replace(AWSCertificateManagerBackend, "describe_certificate", _describing_its_use)
     patches.replace(IAMBackend, "delete_server_certificate", _checking_iam_deletion)
 
 
@@ -90,9 +92,13 @@ def _keeping_the_others(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _adding_once(original: Callable[..., Any]) -> Callable[..., Any]:
     def add_listener_certificates(backend: Any, arn: str, certificates: list[dict[str, Any]]) -> Any:
+        from moto.elbv2.exceptions import ELBClientError
+
         for certificate in certificates:
             check_usable(certificate["CertificateArn"])
         listener = backend.describe_listeners(load_balancer_arn=None, listener_arns=[arn])[0]
+        if listener.protocol == "HTTP":
+            raise ELBClientError("ValidationError", "A certificate cannot be specified for HTTP listeners")
         new = [one for one in certificates if one["CertificateArn"] not in listener.certificates]
         return original(backend, arn, new)
 
@@ -140,6 +146,18 @@ def _checking_iam_deletion(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(backend, name)
 
     return delete_server_certificate
+
+
+def _describing_its_use(original: Callable[..., Any]) -> Callable[..., Any]:
+    """InUseBy as it is: moto adds every listener, and takes none off."""
+
+    def describe_certificate(backend: Any, arn: str) -> Any:
+        described = original(backend, arn)
+        users = [listener.load_balancer_arn for listener in _listeners() if arn in listener.certificates]
+        described.in_use_by = list(dict.fromkeys(users))
+        return described
+
+    return describe_certificate
 
 
 def _in_use() -> set[str]:

@@ -1,7 +1,7 @@
-"""Which attributes load balancers and target groups have, and what each of them takes.
+"""Which attributes load balancers, listeners and target groups have, and what each of them takes.
 
-Source: elbv2 API reference (LoadBalancerAttribute, TargetGroupAttribute). The wording for an unknown key is AWS's, as
-users published it; that for values is ours.
+Source: elbv2 API reference (LoadBalancerAttribute, ListenerAttribute, TargetGroupAttribute). The wording for an unknown
+key is AWS's, as users published it; that for values is ours.
 """
 
 from collections.abc import Callable, Mapping
@@ -89,6 +89,45 @@ TARGET_GROUP_ATTRIBUTES: dict[str, Check] = {
     "target_health_state.unhealthy.draining_interval_seconds": _between(0, 360_000),
     "waf.fail_open.enabled": FLAG,
 }
+HEADERS_OF_REQUESTS = (
+    *("x_amzn_mtls_clientcert_serial_number", "x_amzn_mtls_clientcert_issuer", "x_amzn_mtls_clientcert_subject"),
+    *("x_amzn_mtls_clientcert_validity", "x_amzn_mtls_clientcert_leaf", "x_amzn_mtls_clientcert"),
+    *("x_amzn_tls_version", "x_amzn_tls_cipher_suite"),
+)
+HEADERS_OF_ANSWERS = (
+    *("strict_transport_security", "access_control_allow_origin", "access_control_allow_methods"),
+    *("access_control_allow_headers", "access_control_allow_credentials", "access_control_expose_headers"),
+    *("access_control_max_age", "content_security_policy", "x_content_type_options", "x_frame_options"),
+)
+LISTENER_ATTRIBUTES: dict[str, Check] = {
+    "routing.http.response.server.enabled": FLAG,
+    **{f"routing.http.request.{header}.header_name": _anything for header in HEADERS_OF_REQUESTS},
+    **{f"routing.http.response.{header}.header_value": _anything for header in HEADERS_OF_ANSWERS},
+}
+"""Of HTTP and HTTPS listeners."""
+LISTENER_DEFAULTS = {"routing.http.response.server.enabled": "true"}
+"""The others are empty."""
+BALANCER_DEFAULTS: dict[str, str] = {
+    **{
+        f"{logs}.s3.{part}": "false" if part == "enabled" else ""
+        for logs in ("access_logs", "connection_logs")
+        for part in ("enabled", "bucket", "prefix")
+    },
+    "client_keep_alive.seconds": "3600",
+    "deletion_protection.enabled": "false",
+    "idle_timeout.timeout_seconds": "60",
+    "load_balancing.cross_zone.enabled": "true",
+    "routing.http.desync_mitigation_mode": "defensive",
+    "routing.http.drop_invalid_header_fields.enabled": "false",
+    "routing.http.preserve_host_header.enabled": "false",
+    "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
+    "routing.http.xff_client_port.enabled": "false",
+    "routing.http.xff_header_processing.mode": "append",
+    "routing.http2.enabled": "true",
+    "waf.fail_open.enabled": "false",
+    "zonal_shift.config.enabled": "false",
+}
+"""What AWS describes of an Application Load Balancer that nobody has changed; moto has a few of them."""
 HTTP_GROUP_DEFAULTS: dict[str, Any] = {
     "load_balancing.algorithm.anomaly_mitigation": "off",
     "stickiness.app_cookie.cookie_name": "",

@@ -1,7 +1,7 @@
 """Creating the same thing with the same settings a second time, which AWS answers with the first one.
 
 Source: elbv2 API reference, CreateLoadBalancer, CreateTargetGroup, CreateListener ("This operation is idempotent").
-Tags are left out of the comparison, and later changes do not count; AWS publishes neither.
+Compared is with what the first one is by now: what was changed since counts, tags do not; AWS publishes neither.
 """
 
 import copy
@@ -19,6 +19,11 @@ def settings_of(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: copy.deepcopy(value) for name, value in wanted.items() if name != "tags" and value is not None}
 
 
+def changed(made: Any, **settings: Any) -> None:
+    """Keep what a moto object was changed to. settings: by the names of its creation; None: not changed."""
+    remember(made, {**getattr(made, "blackstart_settings", {}), **settings_of(settings)})
+
+
 def made_alike(existing: Any, settings: Mapping[str, Any]) -> bool:
-    """Whether a moto object was made of the same settings."""
+    """Whether a moto object has the same settings."""
     return getattr(existing, "blackstart_settings", None) == settings

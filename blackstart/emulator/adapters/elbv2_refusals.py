@@ -29,6 +29,16 @@ def check_range(name: str, value: Any, low: int, high: int) -> None:
         )
 
 
+def check_enum(name: str, value: str | None, values: Iterable[str]) -> None:
+    """Raise the ValidationError of a word that the API's model does not have; None: not given."""
+    known = list(values)
+    if value is not None and value not in known:
+        raise invalid(
+            f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must "
+            f"satisfy enum value set: [{', '.join(known)}]"
+        )
+
+
 def check_name(kind: str, name: str) -> None:
     """Raise the ValidationError of a load balancer's or target group's name. kind: as AWS begins the message."""
     if len(name) > 32:

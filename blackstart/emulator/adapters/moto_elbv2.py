@@ -1,8 +1,8 @@
 """moto's load balancers and target groups as the controllers see them, and their birth and life as ours.
 
-Replaced: `FakeLoadBalancer.activate` and `create_load_balancer` (active at the first look, cross-zone off by default),
-`describe_target_groups` (load balancers remembered for ever). Registrations and health are `moto_elbv2_targets`',
-refusals the `validators_*`'.
+Replaced: `FakeLoadBalancer.activate` and `create_load_balancer` (active at the first look, few attributes, the DNS name
+of the last one of the name), `describe_target_groups` (load balancers remembered for ever). Registrations and health
+are `moto_elbv2_targets`', refusals the `validators_*`'.
 """
 
 import ipaddress
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from blackstart.emulator.adapters import moto_backends
+from blackstart.emulator.adapters.elbv2_attribute_rules import BALANCER_DEFAULTS
 from blackstart.emulator.adapters.moto_elbv2_actions import (
     SERVED_LISTENERS,
     CertificatesOf,
@@ -123,11 +124,19 @@ def _creating(original: Callable[..., Any], now_s: Callable[[], float]) -> Calla
     def create_load_balancer(backend: Any, *args: Any, **kwargs: Any) -> Any:
         balancer = original(backend, *args, **kwargs)
         balancer.blackstart_created_s = now_s()
+        balancer.dns_name = dns_name(balancer, backend.region_name)
         if balancer.type == "application":
-            balancer.attrs["load_balancing.cross_zone.enabled"] = "true"
+            balancer.attrs = dict(BALANCER_DEFAULTS)
         return balancer
 
     return create_load_balancer
+
+
+def dns_name(balancer: Any, region: str) -> str:
+    """A new one for each load balancer, also when the name was used before; moto gives the same again."""
+    number = int(balancer.arn.rpartition("/")[2], 16) % 10**10
+    prefix = "internal-" if balancer.scheme == "internal" else ""
+    return f"{prefix}{balancer.name}-{number}.{region}.elb.amazonaws.com"
 
 
 def _describing_groups(original: Callable[..., Any]) -> Callable[..., Any]:

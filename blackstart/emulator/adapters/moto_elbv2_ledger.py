@@ -5,6 +5,7 @@ from typing import Any
 
 from blackstart.domain.unserved import Unserved, UnservedKind
 from blackstart.emulator.adapters import moto_backends
+from blackstart.emulator.adapters.elbv2_attribute_rules import LISTENER_DEFAULTS
 from blackstart.emulator.adapters.moto_elbv2 import target_groups_used_by
 from blackstart.emulator.adapters.moto_elbv2_actions import (
     SERVED_ACTIONS,
@@ -62,6 +63,10 @@ def _listener(balancer: Any, listener: Any) -> Iterator[Unserved]:
     if (getattr(listener, "mutual_authentication", None) or {}).get("Mode", "off") != "off":
         reason = f"listener {name} asks no client for a certificate (mutual authentication)"
         yield Unserved(kind=UnservedKind.LISTENER, resource=name, of=of, reason=reason)
+    for key, value in sorted(listener.attributes.items()):
+        if key.startswith("routing.http.") and value != LISTENER_DEFAULTS.get(key, ""):
+            reason = f"listener {name}: {key} is set, but headers are as without it"
+            yield Unserved(kind=UnservedKind.LISTENER, resource=name, of=of, reason=reason, minor=True)
     for rule in listener.rules.values():
         if not rule.is_default:
             yield from _rule(name, (*of, name), rule)

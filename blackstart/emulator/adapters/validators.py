@@ -5,10 +5,12 @@ Unknown images and instance types are refused by moto's own switches (`moto_back
 
 from blackstart.emulator.adapters import (
     validators_auto_scaling,
+    validators_descriptions,
     validators_in_use,
     validators_listeners,
     validators_load_balancers,
     validators_rules,
+    validators_tags,
     validators_target_groups,
 )
 from blackstart.emulator.adapters.patches import Patches
@@ -22,5 +24,7 @@ def install(patches: Patches) -> None:
         validators_listeners,
         validators_rules,
         validators_in_use,
+        validators_descriptions,
+        validators_tags,
     ):
         validators.install(patches)

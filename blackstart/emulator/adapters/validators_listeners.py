@@ -1,10 +1,15 @@
 """What the elbv2 API refuses of listeners and moto accepts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from blackstart.emulator.adapters.elbv2_action_rules import Where, check_actions
-from blackstart.emulator.adapters.elbv2_idempotency import made_alike, remember, settings_of
+from blackstart.emulator.adapters.elbv2_attribute_rules import (
+    LISTENER_ATTRIBUTES,
+    LISTENER_DEFAULTS,
+    check_attributes,
+)
+from blackstart.emulator.adapters.elbv2_idempotency import changed, made_alike, remember, settings_of
 from blackstart.emulator.adapters.elbv2_refusals import by_name, check_range, invalid, refused
 from blackstart.emulator.adapters.patches import Patches
 
@@ -20,8 +25,9 @@ def install(patches: Patches) -> None:
 
     patches.replace(ELBv2Backend, "create_listener", _checking_creation)
     patches.replace(ELBv2Backend, "modify_listener", _checking_modification)
-    patches.replace(ELBV2Response, "create_listener", _keeping_client_certificates)
-    patches.replace(ELBV2Response, "modify_listener", _keeping_client_certificates)
+    patches.replace(ELBv2Backend, "modify_listener_attributes", _checking_attributes)
+    patches.replace(ELBV2Response, "create_listener", _reading_certificates)
+    patches.replace(ELBV2Response, "modify_listener", _reading_certificates)
 
 
 def check_port(balancer: Any, port: Any, but: Any = None) -> None:
@@ -33,13 +39,18 @@ def check_port(balancer: Any, port: Any, but: Any = None) -> None:
         )
 
 
-def check_tls(protocol: str | None, certificates: list[str], policy: str | None) -> None:
-    """An HTTPS listener has a certificate, and a policy that exists. Which certificates: see `certificate_calls`."""
+def check_tls(protocol: str | None, given: list[str], policy: str | None, kept: Sequence[str] = ()) -> None:
+    """An HTTPS listener has a certificate, and a policy that exists; an HTTP listener has none.
+
+    given: certificates with the request; which of them can be used: see `certificate_calls`. kept: those it has.
+    """
     from moto.elbv2.ssl_policies import SSL_POLICIES
 
+    if protocol == "HTTP" and given:
+        raise invalid("A certificate cannot be specified for HTTP listeners")
     if protocol != "HTTPS":
         return
-    if not certificates:
+    if not (given or kept):
         raise invalid("A certificate must be specified for HTTPS listeners")
     if policy is not None and policy not in SSL_POLICIES:
         raise refused("SSLPolicyNotFound", f"SSL policy '{policy}' not found")
@@ -74,6 +85,8 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
         remember(listener, settings)
         if protocol == "HTTP":
             listener.ssl_policy = None
+        if protocol in APPLICATION_PROTOCOLS:
+            listener.attributes = dict(LISTENER_DEFAULTS)
         return listener
 
     return create_listener
@@ -96,10 +109,13 @@ def _checking_modification(original: Callable[..., Any]) -> Callable[..., Any]:
         if port is not None:
             check_port(balancer, port, but=listener)
         given = [certificate["CertificateArn"] for certificate in certificates or []]
-        check_tls(after, given or listener.certificates, ssl_policy)
+        check_tls(after, given, ssl_policy, kept=listener.certificates)
         if actions and after in APPLICATION_PROTOCOLS:
             check_actions(backend, Where(balancer, after, int(port or listener.port)), actions)
+        wanted = settings_of({"actions": actions or None})  # moto writes into them
         modified = original(backend, arn, port, protocol, ssl_policy, certificates or [], actions or [])
+        default = given[0] if given else None
+        changed(modified, port=port, protocol=protocol, ssl_policy=ssl_policy, certificate=default, **wanted)
         if after == "HTTP":
             modified.ssl_policy, modified.certificate, modified.certificates = None, None, []
         elif after == "HTTPS" and modified.ssl_policy is None:
@@ -109,10 +125,25 @@ def _checking_modification(original: Callable[..., Any]) -> Callable[..., Any]:
     return modify_listener
 
 
-def _keeping_client_certificates(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """moto drops MutualAuthentication; kept, it is described and listed as not acted on."""
+def _checking_attributes(original: Callable[..., Any]) -> Callable[..., Any]:
+    def modify_listener_attributes(backend: Any, listener_arn: str, attrs: list[dict[str, str]]) -> Any:
+        (listener,) = backend.describe_listeners(None, [listener_arn])
+        if listener.protocol in APPLICATION_PROTOCOLS:
+            check_attributes("Listener", LISTENER_ATTRIBUTES, {pair["Key"]: pair["Value"] for pair in attrs})
+        return original(backend, listener_arn, attrs)
+
+    return modify_listener_attributes
+
+
+def _reading_certificates(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """moto drops all certificates but the first, where AWS takes one only, and MutualAuthentication, which is described
+    and listed as not acted on.
+    """
 
     def answer(response: Any) -> Any:
+        given = response._get_params().get("Certificates") or []
+        if len(given) > 1:
+            raise invalid(f"Up to '1' certificate ARNs can be specified, but '{len(given)}' were specified")
         result = original(response)
         wanted = response._get_params().get("MutualAuthentication")
         if wanted is not None:

@@ -4,38 +4,52 @@ from collections.abc import Callable
 from typing import Any
 
 from blackstart.emulator.adapters.elbv2_attribute_rules import LOAD_BALANCER_ATTRIBUTES, check_attributes
-from blackstart.emulator.adapters.elbv2_idempotency import made_alike, remember, settings_of
-from blackstart.emulator.adapters.elbv2_refusals import by_name, check_name, invalid, refused
+from blackstart.emulator.adapters.elbv2_idempotency import changed, made_alike, remember, settings_of
+from blackstart.emulator.adapters.elbv2_refusals import by_name, check_enum, check_name, invalid, refused
 from blackstart.emulator.adapters.moto_elbv2_attributes import on
 from blackstart.emulator.adapters.patches import Patches
+from blackstart.emulator.adapters.validators_tags import check_tags
 
 ARGUMENTS = ("name", "security_groups", "subnet_ids", "subnet_mappings", "scheme", "loadbalancer_type")
+SCHEMES = ("internet-facing", "internal")
+TYPES = ("application", "network", "gateway")
 
 
 def install(patches: Patches) -> None:
     from moto.elbv2.models import ELBv2Backend
 
     patches.replace(ELBv2Backend, "create_load_balancer", _checking_creation)
-    patches.replace(ELBv2Backend, "describe_load_balancers", _checking_description)
     patches.replace(ELBv2Backend, "delete_load_balancer", _checking_deletion)
     patches.replace(ELBv2Backend, "set_subnets", _checking_subnets)
     patches.replace(ELBv2Backend, "set_security_groups", _checking_security_groups)
     patches.replace(ELBv2Backend, "modify_load_balancer_attributes", _checking_attributes)
 
 
-def check_zones(backend: Any, balancer_type: str | None, subnet_ids: list[str]) -> None:
-    """Raise elbv2's errors for too few zones, two subnets in one, or subnets of two networks."""
-    found = [backend.ec2_backend.get_subnet(subnet_id) for subnet_id in subnet_ids]
+def check_zones(backend: Any, balancer_type: str | None, subnet_ids: list[str], vpc_id: str | None = None) -> None:
+    """Raise elbv2's errors for unknown subnets, too few zones, two subnets in one, or subnets of two networks.
+
+    vpc_id: the network of a load balancer that exists.
+    """
+    found = [_subnet(backend, subnet_id) for subnet_id in subnet_ids]
     zones = [subnet.availability_zone for subnet in found]
     if len(zones) != len(set(zones)):
         raise refused(
             "InvalidConfigurationRequest",
             "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
         )
-    if len({subnet.vpc_id for subnet in found}) > 1:
+    if len({subnet.vpc_id for subnet in found} | ({vpc_id} if vpc_id else set())) > 1:
         raise refused("InvalidConfigurationRequest", "All subnets must belong to the same VPC")
     if balancer_type in (None, "application") and len(zones) < 2:
         raise invalid("At least two subnets in two different Availability Zones must be specified")
+
+
+def _subnet(backend: Any, subnet_id: str) -> Any:
+    from moto.ec2.exceptions import InvalidSubnetIdError
+
+    try:
+        return backend.ec2_backend.get_subnet(subnet_id)
+    except InvalidSubnetIdError:
+        raise refused("SubnetNotFound", f"The subnet ID '{subnet_id}' does not exist") from None
 
 
 def check_security_groups(backend: Any, vpc_id: str, group_ids: list[str]) -> None:
@@ -59,6 +73,10 @@ def _checking_creation(original: Callable[..., Any]) -> Callable[..., Any]:
         check_name("Load balancer", name)
         if name.startswith("internal-"):
             raise invalid(f"Load balancer name '{name}' cannot begin with 'internal-'")
+        check_enum("type", wanted.get("loadbalancer_type"), TYPES)
+        if wanted.get("scheme") not in (None, *SCHEMES):
+            raise refused("InvalidScheme", f"Load balancer scheme '{wanted['scheme']}' must be one of {list(SCHEMES)}")
+        check_tags(wanted.get("tags") or ())
         settings = settings_of(wanted)
         known = next((balancer for balancer in backend.load_balancers.values() if balancer.name == name), None)
         if known is not None and made_alike(known, settings):
@@ -85,18 +103,21 @@ def _checking_subnets(original: Callable[..., Any]) -> Callable[..., Any]:
         balancer = backend.load_balancers.get(arn)
         ids = _subnet_ids(subnets, subnet_mappings)
         if balancer is not None and ids:
-            check_zones(backend, balancer.type, ids)
-        return original(backend, arn, subnets, subnet_mappings)
+            check_zones(backend, balancer.type, ids, balancer.vpc_id)
+        zones = original(backend, arn, subnets, subnet_mappings)
+        changed(balancer, subnet_ids=subnets, subnet_mappings=subnet_mappings)
+        return zones
 
     return set_subnets
 
 
 def _checking_security_groups(original: Callable[..., Any]) -> Callable[..., Any]:
-    def set_security_groups(backend: Any, arn: str, sec_groups: list[str]) -> Any:
+    def set_security_groups(backend: Any, arn: str, sec_groups: list[str]) -> None:
         balancer = backend.load_balancers.get(arn)
         if balancer is not None:
             check_security_groups(backend, balancer.vpc_id, sec_groups)
-        return original(backend, arn, sec_groups)
+        original(backend, arn, sec_groups)
+        changed(balancer, security_groups=sec_groups)
 
     return set_security_groups
 
@@ -123,18 +144,6 @@ def _check_together(balancer: Any, attrs: dict[str, Any]) -> None:
             "Load balancer attribute key 'load_balancing.cross_zone.enabled' cannot be changed on load balancers with "
             "type 'application'",
         )
-
-
-def _checking_description(original: Callable[..., Any]) -> Callable[..., Any]:
-    """moto notices an unknown load balancer only when it is named first."""
-
-    def describe_load_balancers(backend: Any, arns: list[str] | None, names: list[str] | None) -> Any:
-        known = {balancer.name for balancer in backend.load_balancers.values()}
-        if not (set(arns or ()) <= set(backend.load_balancers) and set(names or ()) <= known):
-            raise refused("LoadBalancerNotFound", "One or more load balancers not found")
-        return original(backend, arns, names)
-
-    return describe_load_balancers
 
 
 def _checking_deletion(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,13 +10,16 @@ from blackstart.emulator.adapters.elbv2_attribute_rules import (
     TARGET_GROUP_ATTRIBUTES,
     check_attributes,
 )
-from blackstart.emulator.adapters.elbv2_idempotency import made_alike, remember, settings_of
-from blackstart.emulator.adapters.elbv2_refusals import check_name, check_range, invalid, refused
+from blackstart.emulator.adapters.elbv2_idempotency import changed, made_alike, remember, settings_of
+from blackstart.emulator.adapters.elbv2_refusals import check_enum, check_name, check_range, invalid, refused
 from blackstart.emulator.adapters.moto_elbv2 import target_groups_used_by
 from blackstart.emulator.adapters.moto_elbv2_attributes import on
 from blackstart.emulator.adapters.patches import Patches
 
 HTTP_PROTOCOLS = ("HTTP", "HTTPS")
+LONGEST, COOKIE = "deregistration_delay.timeout_seconds", "stickiness.app_cookie.cookie_name"
+TARGET_TYPES = ("instance", "ip", "lambda", "alb")
+PROTOCOL_VERSIONS = ("HTTP1", "HTTP2", "GRPC")
 RANGES = {
     "healthCheckIntervalSeconds": ("interval", 5, 300),
     "healthCheckTimeoutSeconds": ("timeout", 2, 120),
@@ -29,6 +32,17 @@ CREATE_NAMES = {
     "healthy": "healthy_threshold_count",
     "unhealthy": "unhealthy_threshold_count",
 }
+CREATED_AS = {
+    "health_check_proto": "healthcheck_protocol",
+    "health_check_port": "healthcheck_port",
+    "health_check_path": "healthcheck_path",
+    "health_check_interval": "healthcheck_interval_seconds",
+    "health_check_timeout": "healthcheck_timeout_seconds",
+    "health_check_enabled": "healthcheck_enabled",
+    "healthy_threshold_count": "healthy_threshold_count",
+    "unhealthy_threshold_count": "unhealthy_threshold_count",
+}
+"""How a modification's settings are called at creation."""
 MODIFY_NAMES = {
     "interval": "health_check_interval",
     "timeout": "health_check_timeout",
@@ -98,6 +112,8 @@ def _check_new(wanted: dict[str, Any]) -> None:
     protocol, target_type = wanted.get("protocol"), wanted.get("target_type") or "instance"
     if target_type != "lambda":
         check_range("port", wanted.get("port"), 1, 65535)
+    check_enum("targetType", target_type, TARGET_TYPES)
+    check_enum("protocolVersion", wanted.get("protocol_version"), PROTOCOL_VERSIONS)
     _check_ranges(wanted, CREATE_NAMES)
     _check_enabled(wanted.get("healthcheck_enabled"), target_type)
     _check_check_protocol(protocol, wanted.get("healthcheck_protocol"))
@@ -148,7 +164,11 @@ def _checking_modification(original: Callable[..., Any]) -> Callable[..., Any]:
                     given.get("health_check_timeout") or group.health_check_timeout_seconds,
                     given.get("health_check_interval") or group.health_check_interval_seconds,
                 )
-        return original(backend, arn, *wanted, **named)
+        modified = original(backend, arn, *wanted, **named)
+        codes = given.get("http_codes")
+        renamed = {created: given.get(name) for name, created in CREATED_AS.items()}
+        changed(modified, matcher={"HttpCode": codes} if codes else None, **renamed)
+        return modified
 
     return modify_target_group
 
@@ -159,8 +179,10 @@ def _checking_attributes(original: Callable[..., Any]) -> Callable[..., Any]:
         if group is not None:
             check_attributes("Target group", TARGET_GROUP_ATTRIBUTES, attributes)
             _check_together(group, attributes)
-        longest = "deregistration_delay.timeout_seconds"  # moto refuses 3600, which AWS takes
-        original(backend, target_group_arn, {key: value for key, value in attributes.items() if key != longest})
+        shown = {key: value for key, value in attributes.items() if key != LONGEST}  # moto refuses 3600, AWS takes it
+        if group is not None and attributes.get("stickiness.type") == "app_cookie":
+            shown = {COOKIE: group.attributes.get(COOKIE), **shown}  # moto wants it anew each time
+        original(backend, target_group_arn, shown)
         group.attributes.update(attributes)
 
     return modify_target_group_attributes
