@@ -167,12 +167,27 @@ def test_lines_that_come_late_make_another_file(rig: Any, logged: Logging) -> No
     assert sorted(logged.lines(key)[0].split()[2] for key in logged.files()) == ["in-time", "late"]
 
 
-def test_what_was_not_delivered_when_logs_are_switched_off_is_lost(rig: Any, logged: Logging) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda logged: logged.switch(**{"access_logs.s3.enabled": "false"}),
+        lambda logged: logged.elb.delete_load_balancer(LoadBalancerArn=logged.balancer),
+    ],
+    ids=["switched off", "deleted"],
+)
+def test_what_was_logged_is_delivered_though_the_log_has_ended(rig: Any, logged: Logging, end: Any) -> None:
+    """An outage that deletes the load balancer must leave the log of the minutes before it."""
     logged.switch()
-    report(rig, logged, line(rig.now_s))
-    logged.switch(**{"access_logs.s3.enabled": "false"})
+    begin_s = rig.now_s
+    report(rig, logged, line(begin_s, "before"))
+    end(logged)
+    report(rig, logged, line(begin_s + 1, "on-its-way"))
     rig.run(330)
-    assert logged.files() == []
+    (key,) = logged.files()
+    assert [text.split()[2] for text in logged.lines(key)] == ["before", "on-its-way"]
+    report(rig, logged, line(rig.now_s, "much-later"))
+    rig.run(330)
+    assert logged.files() == [key]
 
 
 def test_a_bucket_that_is_gone_costs_the_log_and_nothing_else(rig: Any, logged: Logging) -> None:

@@ -50,9 +50,17 @@ class AccessLogController:
         self._queue = queue
         self._post = post
         self._files: dict[_Growing, list[str]] = {}
+        self._places: dict[str, LogPlace] = {}
 
     def on_lines(self, message: AccessLogged) -> None:
-        """Lines of one node, each filed by the time in it, which is when the load balancer answered."""
+        """Lines of one node, each filed by the time in it, which is when the load balancer answered.
+
+        They go where the load balancer's log went when it last had one: what was logged is delivered, though the log
+        is switched off or the load balancer deleted meanwhile.
+        """
+        self._places |= self._store.places()
+        if message.load_balancer_arn not in self._places:
+            return
         for line in message.lines:
             end_s = (_answered_s(line) // INTERVAL_S + 1) * INTERVAL_S
             file = _Growing(end_s, message.load_balancer_arn, message.node_address)
@@ -66,12 +74,11 @@ class AccessLogController:
         ]
         if not due:
             return
-        places = self._store.places()
         for file in due:
-            lines = self._files.pop(file)
-            place = places.get(file.load_balancer_arn)
-            if place is not None:  # switched off meanwhile: what was not delivered is lost
-                self._queue(partial(self._deliver, place, file, lines))
+            place = self._places[file.load_balancer_arn]
+            self._queue(partial(self._deliver, place, file, self._files.pop(file)))
+        growing = {file.load_balancer_arn for file in self._files}
+        self._places = {arn: place for arn, place in self._places.items() if arn in growing}
 
     def _deliver(self, place: LogPlace, file: _Growing, lines: list[str]) -> None:
         text = ("\n".join(lines) + "\n").encode()
