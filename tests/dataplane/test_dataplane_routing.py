@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from dnslib import DNSRecord
 
 from blackstart.domain.target_health import HealthCheck, TargetState
+from blackstart.emulator.protocol import Hello
 from blackstart.emulator.snapshot import (
     Condition,
     ConditionField,
@@ -24,6 +26,14 @@ Fetch = Callable[..., tuple[int, dict[str, str], bytes]]
 NAME = "web-1.us-east-1.elb.amazonaws.com"
 
 
+@pytest.fixture
+def rig(shared_rig: Any) -> Any:
+    """One data plane for all: each test replaces the whole snapshot and gives its targets names of their own."""
+    if not shared_rig.of(Hello):
+        shared_rig.start()
+    return shared_rig
+
+
 def path_rule(pattern: str, action: Any, priority: int, *more: Condition) -> RuleSnapshot:
     path = Condition(field=ConditionField.PATH_PATTERN, values=(pattern,))
     return RuleSnapshot(arn=f"rule/{priority}", priority=priority, conditions=(path, *more), action=action)
@@ -35,7 +45,6 @@ def served_by(fetch: Fetch, address: str, requests: int, **options: Any) -> Coun
 
 
 def test_rules_send_requests_to_their_own_groups(rig: Any, fetch: Fetch) -> None:
-    rig.start()
     blue, green = rig.target("blue"), rig.target("green")
     local = Condition(field=ConditionField.SOURCE_IP, values=("127.0.0.0/8",))
     elsewhere = Condition(field=ConditionField.SOURCE_IP, values=("10.0.0.0/8",))
@@ -58,11 +67,10 @@ def test_rules_send_requests_to_their_own_groups(rig: Any, fetch: Fetch) -> None
 
 
 def test_weighted_groups_share_the_requests_and_a_cookie_keeps_a_client_with_one(rig: Any, fetch: Fetch) -> None:
-    rig.start()
-    blue, green = rig.target("blue"), rig.target("green")
-    address = rig.serve(blue.snapshot())
+    navy, olive = rig.target("navy"), rig.target("olive")
+    address = rig.serve(navy.snapshot())
     other = TargetGroupSnapshot(
-        arn="other", metric_name="targetgroup/other/1", health_check=HealthCheck(), targets=(green.snapshot(),)
+        arn="other", metric_name="targetgroup/other/1", health_check=HealthCheck(), targets=(olive.snapshot(),)
     )
     weights = (WeightedGroup(target_group_arn="group", weight=1), WeightedGroup(target_group_arn="other", weight=3))
     action = Forward(groups=weights, stickiness_s=1000)
@@ -70,9 +78,9 @@ def test_weighted_groups_share_the_requests_and_a_cookie_keeps_a_client_with_one
         update={"listeners": (ListenerSnapshot(arn="l", port=80, action=action),)}
     )
     rig.change(load_balancers=(balancer,), target_groups=(*rig.snapshot.target_groups, other))
-    rig.wait_for(lambda: rig.states("green"))
+    rig.wait_for(lambda: rig.states("olive"))
     served_by(fetch, address, 8)
-    assert served_by(fetch, address, 8) == {"blue": 2, "green": 6}
+    assert served_by(fetch, address, 8) == {"navy": 2, "olive": 6}
     _, headers, _ = fetch(address)
     assert headers["Set-Cookie"].startswith("AWSALBTG")
     cookie = headers["Set-Cookie"].partition(";")[0]
@@ -80,7 +88,6 @@ def test_weighted_groups_share_the_requests_and_a_cookie_keeps_a_client_with_one
 
 
 def test_a_sticky_client_moves_on_when_its_target_drains(rig: Any, fetch: Fetch) -> None:
-    rig.start()
     targets = {name: rig.target(name) for name in ("i-1", "i-2")}
     sticky = Stickiness(duration_s=3600)
     address = rig.serve(*(one.snapshot() for one in targets.values()), group={"stickiness": sticky})
@@ -110,8 +117,7 @@ def sets_a_cookie_at_login(target: Any) -> None:
 
 
 def test_a_session_of_the_application_stays_with_its_target(rig: Any, fetch: Fetch) -> None:
-    rig.start()
-    targets = [rig.target(name) for name in ("i-1", "i-2", "i-3")]
+    targets = [rig.target(name) for name in ("i-3", "i-4", "i-5")]
     for one in targets:
         sets_a_cookie_at_login(one)
     sticky = Stickiness(duration_s=3600, app_cookie="SESSION")
@@ -129,7 +135,6 @@ def test_a_session_of_the_application_stays_with_its_target(rig: Any, fetch: Fet
 
 
 def test_a_zonal_shift_moves_traffic_and_dns_away_and_back(rig: Any, fetch: Fetch) -> None:
-    rig.start()
     a, b = rig.target("i-a"), rig.target("i-b")
     address = rig.serve(a.snapshot("us-east-1a"), b.snapshot("us-east-1b"), zones=2)
     nodes = [node.address for node in rig.snapshot.load_balancers[0].nodes]

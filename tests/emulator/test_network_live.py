@@ -119,10 +119,10 @@ def zone_of(address: str) -> str | None:
 
 def test_a_tracked_client_lives_on_when_new_ones_are_cut_off(emulator: Any, stack: Any) -> None:
     """Without a rule that lets everything out, connections are tracked."""
-    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    stack.ec2.revoke_security_group_egress(GroupId=stack.balancer_group, IpPermissions=everything)
     to_instances = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": stack.instances_group}]}]
     stack.ec2.authorize_security_group_egress(GroupId=stack.balancer_group, IpPermissions=to_instances)
+    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    stack.ec2.revoke_security_group_egress(GroupId=stack.balancer_group, IpPermissions=everything)
     (address, *_) = node_addresses(emulator, stack)
     client = http.client.HTTPConnection(address, SERVED_PORT, timeout=5)
 
