@@ -175,6 +175,16 @@ def test_a_narrower_inbound_rule_is_tracked_even_when_all_may_leave() -> None:
     assert passage(NODE, TARGET, 8080, book(after), before).reach is Reach.TRACKED
 
 
+def test_the_end_whose_rule_goes_away_decides_whether_the_connection_was_tracked() -> None:
+    """The nodes' end is tracked (its rules name a group), the targets' end is not (everyone in, everything out)."""
+    groups = {**recommended(), "sg-web": SecurityGroup((tcp(8080, "0.0.0.0/0"),), (ALL_OUT,))}
+    before = passage(NODE, TARGET, 8080, book(groups))
+    no_way_out = {**groups, "sg-alb": SecurityGroup(groups["sg-alb"].ingress, ())}
+    assert met(passage(NODE, TARGET, 8080, book(no_way_out), before)) == (Reach.TRACKED, Obstacle.SOURCE_GROUPS)
+    no_way_in = {**groups, "sg-web": SecurityGroup((), (ALL_OUT,))}
+    assert met(passage(NODE, TARGET, 8080, book(no_way_in), before)) == (Reach.SILENT, Obstacle.TARGET_GROUPS)
+
+
 def test_a_cut_stays_what_it_was_while_other_things_change() -> None:
     groups = {"sg-alb": SecurityGroup((tcp(80, "0.0.0.0/0"),), (ALL_OUT,))}
     silent = cut(groups, 80)

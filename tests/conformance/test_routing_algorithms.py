@@ -218,6 +218,13 @@ def test_a_few_requests_are_too_few_to_be_found_anomalous_but_not_to_stay_so() -
     assert anomalous_targets({**recent, "a": Tally(3, 0)}, frozenset("a"), RULES) == frozenset()
 
 
+def test_half_of_the_targets_may_be_relieved_the_worst_first() -> None:
+    recent = {"a": Tally(100, 50), "b": Tally(100, 40), "c": Tally(100, 0), "d": Tally(100, 0)}
+    assert anomalous_targets(recent, frozenset(), RULES) == {"a", "b"}
+    worse = {**recent, "c": Tally(100, 60), "e": Tally(100, 0)}
+    assert anomalous_targets(worse, frozenset(), RULES) == {"a", "c"}
+
+
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 100), min_size=1), st.sets(st.sampled_from("abc")))
 def test_at_most_half_of_the_targets_are_relieved(failures: dict[str, int], known: set[str]) -> None:
     recent = {name: Tally(100, number) for name, number in failures.items()}
