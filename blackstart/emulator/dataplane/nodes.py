@@ -195,14 +195,6 @@ class Fleet:
         targets = [one for _, one in self.routable(node, group)]
         return routing_pool(targets, node.zone, group.cross_zone, group.routing_failover, balancer.shifted_zone)
 
-    def mitigated(self) -> dict[TargetKey, bool]:
-        """The targets that any node gives less than their share; True where one of these nodes finds it anomalous."""
-        found: dict[TargetKey, bool] = {}
-        for node in self.nodes.values():
-            for key, anomalous in node.mitigated().items():
-                found[key] = found.get(key, False) or anomalous
-        return found
-
     def routable(self, node: NodeKey, group: TargetGroupSnapshot) -> list[tuple[TargetSnapshot, RoutableTarget]]:
         """A group's registrations in the load balancer's zones, and how a node sees them."""
         return [(target, self._routable(node, group.arn, target)) for target in _in_use(group)]
@@ -242,14 +234,16 @@ class Fleet:
         return combined_health(known).state in (TargetState.HEALTHY, TargetState.UNAVAILABLE)
 
     def _apply_targets(self, topology: Topology) -> None:
+        gone = []
         for key, connections in list(self.connections.items()):
             target = topology.targets.get(key)
             if target is None or target.registration != connections.snapshot.registration:
-                del self.connections[key]
-                connections.deregister()
+                gone.append(self.connections.pop(key))
         for key, target in topology.targets.items():
             if key in self.connections:
                 self.connections[key].update(target)
             else:
                 tls = topology.groups[key.group_arn].protocol == "HTTPS"
                 self.connections[key] = TargetConnections(target, tls=tls)
+        for connections in gone:  # last: a client whose request ends here may have sent the next one already
+            connections.deregister()

@@ -5,7 +5,7 @@ routing and DNS ask for themselves.
 from typing import NamedTuple
 
 from blackstart.emulator.dataplane.nodes import Fleet
-from blackstart.emulator.dataplane.topology import NodeKey
+from blackstart.emulator.dataplane.topology import NodeKey, TargetKey
 from blackstart.emulator.decisions.routing import RouteReason
 from blackstart.emulator.protocol import Mitigated
 
@@ -31,8 +31,12 @@ def standing(fleet: Fleet) -> Standing:
 
 
 def mitigated(fleet: Fleet) -> tuple[Mitigated, ...]:
-    """The targets that get less than their share right now."""
+    """The targets that any node gives less than their share right now; anomalous where one of these nodes says so."""
+    found: dict[TargetKey, bool] = {}
+    for node in fleet.nodes.values():
+        for key, anomalous in node.mitigated().items():
+            found[key] = found.get(key, False) or anomalous
     return tuple(
         Mitigated(target_group_arn=key.group_arn, target_id=key.target_id, port=key.port, anomalous=anomalous)
-        for key, anomalous in fleet.mitigated().items()
+        for key, anomalous in found.items()
     )
