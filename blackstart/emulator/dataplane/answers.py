@@ -3,14 +3,15 @@
 Source: elbv2 API, FixedResponseActionConfig and RedirectActionConfig.
 """
 
+import re
 from email.utils import formatdate
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from blackstart.emulator.dataplane.header_block import Headers
 from blackstart.emulator.dataplane.request_head import RequestHead
 from blackstart.emulator.snapshot import FixedResponse, Redirect
 
+_PORT = re.compile(rb":[0-9]*\Z")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -40,19 +41,18 @@ def redirect_location(action: Redirect, head: RequestHead, served_port: int, pro
 
     protocol: of the listener, "http" or "https".
     """
-    url = urlsplit(b"//h" + head.url if head.url.startswith(b"/") else head.url)
+    path, _, query = head.url.partition(b"#")[0].partition(b"?")
     values = {
         "#{protocol}": protocol,
-        "#{host}": urlsplit("//" + head.host.decode("latin-1")).hostname or "",
+        "#{host}": _PORT.sub(b"", head.host).decode("latin-1"),
         "#{port}": str(served_port),
-        "#{path}": url.path.decode("latin-1").removeprefix("/"),
-        "#{query}": url.query.decode("latin-1"),
+        "#{path}": path.decode("latin-1").removeprefix("/"),
+        "#{query}": query.decode("latin-1"),
     }
     parts = [action.protocol.lower(), action.host, action.port, action.path, action.query]
     for name, value in values.items():
         parts = [part.replace(name, value) for part in parts]
-    target_protocol, host, port, path, query = parts
-    return f"{target_protocol}://{host}:{port}{path}" + (f"?{query}" if query else "")
+    return "{}://{}:{}{}".format(*parts) + (f"?{parts[4]}" if parts[4] else "")
 
 
 def _answer(

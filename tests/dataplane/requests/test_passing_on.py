@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from blackstart.emulator.snapshot import ListenerSnapshot, Redirect
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -206,5 +208,25 @@ def test_a_connection_is_closed_after_its_keep_alive_duration_with_one_more_answ
             await asyncio.sleep(0.12)
             assert b"Connection: close" in (await client.ask(GET))[1]
             assert await client.ended() == b""
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: [::::]\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: [1.2]:80\r\n\r\n",
+        b"GET //[x HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+    ],
+)
+def test_any_request_can_be_redirected(run: Any, balanced: Any, target: Any, request_text: bytes) -> None:
+    async def scenario() -> None:
+        listener = ListenerSnapshot(arn="l", port=80, action=Redirect(status_code=301))
+        async with balanced(target(), listeners=(listener,)) as place:
+            assert (await place.fetch(request_text))[0] == 301
 
     run(scenario())
