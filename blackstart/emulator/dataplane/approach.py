@@ -12,10 +12,11 @@ from blackstart.emulator.snapshot import Reach
 
 
 class Approaching(Protocol):
-    """Who wants the connection; exactly one of the two is called."""
+    """Who wants the connection; exactly one of the three is called."""
 
     def connected(self, upstream: UpstreamConnection, reused: bool) -> None: ...
     def not_connected(self, status: int) -> None: ...
+    def target_lost(self, heard: bool) -> None: ...
 
 
 class Approach:
@@ -30,15 +31,22 @@ class Approach:
         self._loop = asyncio.get_running_loop()
         self._connecting: asyncio.Task[None] | None = None
         self._silence: asyncio.TimerHandle | None = None
+        target.approaches.add(self)
 
     def begin(self) -> None:
         if self._target.reach_from(self._node.key.zone) is Reach.OPEN:
             self._connecting = self._loop.create_task(self._connect())
         else:
-            self._silence = self._loop.call_later(self._node.connect_timeout_real_s, self._wanted_by.not_connected, 504)
+            self._silence = self._loop.call_later(self._node.connect_timeout_real_s, self._failed, 504)
+
+    def break_off(self) -> None:
+        """The target is deregistered."""
+        self.cancel()
+        self._wanted_by.target_lost(heard=True)
 
     def cancel(self) -> None:
         """The connection is not wanted any more."""
+        self._target.approaches.discard(self)
         if self._connecting is not None:
             self._connecting.cancel()
         if self._silence is not None:
@@ -71,13 +79,17 @@ class Approach:
         except OSError:
             self._failed(502)
         else:
-            self._connecting = None
+            self._ended()
             self._target.opened(upstream)
             self._wanted_by.connected(upstream, reused=False)
 
     def _failed(self, status: int) -> None:
-        self._connecting = None  # it is this task that fails; the exchange must not cancel it
+        self._ended()
         self._wanted_by.not_connected(status)
+
+    def _ended(self) -> None:
+        self._connecting = None  # it is this task that ends; the exchange must not cancel it
+        self._target.approaches.discard(self)
 
 
 def _any_certificate() -> ssl.SSLContext:

@@ -19,6 +19,7 @@ _CARRIAGE_RETURN = 13
 _EMPTY_LINES = re.compile(rb"(?:\r\n)*+")
 _WAITING_BYTES = 64 * 1024
 _LINGER_REAL_S = 2.0
+_GONE = ("0.0.0.0", 0)  # stands for a client that reset its connection before it was looked at
 _monotonic = time.monotonic
 
 
@@ -39,7 +40,7 @@ class ClientConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "__weakref__", "_body", "_close_at_s", "_exchange", "_feeding", "_held", "_held_writes", "_linger", "_listener",
+        "__weakref__", "_body", "_close_at_s", "_exchange", "_feeding", "_held", "_held_back", "_linger", "_listener",
         "_loop", "_reading_ended", "_reading_paused", "_timer", "_unread_size", "_waiting", "active_real_s",
         "certificate_arn", "client_ip", "client_port", "congested", "declared_port", "node", "origin", "received_bytes",
         "served_port", "sni", "tls", "tls_facts", "transport", "write",
@@ -64,7 +65,8 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._body: BodyReader | None = None
         self._waiting = bytearray()
-        self._held: list[bytes] | None = None
+        self._held: bytearray | None = None
+        self._held_back = False
         self._timer: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._close_at_s = 0.0
@@ -123,13 +125,15 @@ class ClientConnection(asyncio.Protocol):
         if held == (self._held is not None) or self.transport is None:
             return
         if held:
-            self._held = []
-            self.write = self._held.append
+            self._held = bytearray()
+            self.write = self._keep_back
             return
-        waiting, self._held = self._held or [], None
+        waiting, self._held = bytes(self._held or b""), None
         self.write = self.transport.write
-        for data in waiting:
-            self.write(data)
+        if self._held_back:
+            self._held_back = False
+            self._congest(False)
+        self.write(waiting)
         if self._reading_ended:
             self._close(unread=False)
 
@@ -137,7 +141,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.client_ip, self.client_port = transport.get_extra_info("peername")[:2]
+        self.client_ip, self.client_port = (transport.get_extra_info("peername") or _GONE)[:2]
         cipher = transport.get_extra_info("cipher")
         if cipher is not None:
             self.tls = True
@@ -273,7 +277,9 @@ class ClientConnection(asyncio.Protocol):
             if size != self._unread_size and exchange is not None:
                 exchange.active_real_s = _monotonic()
             self._unread_size = size
-        active_real_s = self.active_real_s if exchange is None else max(exchange.active_real_s, self.active_real_s)
+        active_real_s = self.active_real_s if exchange is None else exchange.active_real_s
+        if exchange is not None and not exchange.request_sent:
+            active_real_s = max(active_real_s, self.active_real_s)
         left_real_s = active_real_s + self.node.idle_timeout_real_s - _monotonic()
         if left_real_s > 0.0005:
             self._timer = self._loop.call_later(left_real_s, self._look_at_idle)
@@ -282,6 +288,14 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._waiting.clear()
             self._begin(None, Refusal(408))
+
+    def _keep_back(self, data: bytes) -> None:
+        """What is written while held; when it is much, the rest is left with the target."""
+        if self._held is not None:
+            self._held += data
+            if len(self._held) > _WAITING_BYTES and not self.congested:
+                self._held_back = True
+                self._congest(True)
 
     def _congest(self, congested: bool) -> None:
         self.congested = congested

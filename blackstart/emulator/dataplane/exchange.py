@@ -157,7 +157,7 @@ class Exchange:
         """Nothing has moved for the idle timeout: 504 when the target is to blame, 408 when the client is."""
         if self._responded:
             self._client.abort()
-        elif self.request_sent or (self._upload is not None and self._upload.congested):
+        elif self.request_sent or (self._upload is not None and self._upload.blocked):
             self._fail(504)
         else:
             self._fail(408)
@@ -203,7 +203,7 @@ class Exchange:
             return
         target = self._target
         if target is not None:
-            target.in_flight -= 1
+            target.request_ended()
             target.target_answered(head.status)
             self._target = None
         node = self._node
@@ -236,9 +236,9 @@ class Exchange:
         self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunk_answer else data)
 
     def response_complete(self) -> None:
+        self._upstream = None  # first: it may serve another client, whatever becomes of this one
         if self._chunk_answer:
             self._write(b"0\r\n\r\n")
-        self._upstream = None
         self._done(None)
 
     def target_lost(self, heard: bool) -> None:
@@ -302,7 +302,7 @@ class Exchange:
         if routed.cookies or routed.app_cookie:
             self._cookies = OwnCookies(routed.cookies, routed.app_cookie, routed.app_cookies)
         self._target = target
-        target.in_flight += 1
+        target.request_began()
         if routed.failing_open:
             node.counting.routed_failing_open(node.key, routed.group_arn)
         trace = _tracing.value(head.trace, self._now_s)
@@ -387,6 +387,8 @@ class Exchange:
         target, self._target = self._target, None
         if target is not None:
             target.request_ended()
+        if self._upload is not None:
+            self._upload.leave()
 
     def _let_go(self) -> None:
         self._leave_target()

@@ -1,5 +1,7 @@
 """The connections to one target: for each node a small pool of idle ones, and those in use."""
 
+from typing import Protocol
+
 from blackstart.emulator.dataplane.upstream import UpstreamConnection
 from blackstart.emulator.snapshot import Reach, TargetSnapshot
 
@@ -7,12 +9,18 @@ _MAX_IDLE = 64
 _SEVERITY = (Reach.OPEN, Reach.TRACKED, Reach.SILENT)
 
 
+class Approaching(Protocol):
+    """A new connection on its way."""
+
+    def break_off(self) -> None: ...
+
+
 class TargetConnections:
     """A registration as requests reach it: where it is, idle connections to reuse, and those in use.
 
     tls: speak TLS to it, whatever certificate it shows, as an ALB does. in_flight: requests now. Since it was
     registered: answered, answers that began; unanswered, requests that failed before one did; failed, those and the
-    answers with 5xx.
+    answers with 5xx. approaches: connections that requests wait for.
     """
 
     def __init__(self, snapshot: TargetSnapshot, tls: bool = False) -> None:
@@ -22,6 +30,7 @@ class TargetConnections:
         self.answered = 0
         self.unanswered = 0
         self.failed = 0
+        self.approaches: set[Approaching] = set()
         self._open = _is_open(snapshot)
         self._idle: dict[str, list[UpstreamConnection]] = {}
         self._active: set[UpstreamConnection] = set()
@@ -58,6 +67,8 @@ class TargetConnections:
         self._open = _is_open(snapshot)
         for connection in self._active:
             connection.deafen(self.reach_from(connection.zone) is Reach.SILENT)
+            if moved:
+                connection.close_after()
         for zone in list(self._idle):
             if moved or snapshot.held is not None or self.reach_from(zone) is Reach.SILENT:
                 self._close_idle(zone)
@@ -104,8 +115,8 @@ class TargetConnections:
         """The registration is gone: what is still running gets a 502, as after an expired deregistration delay."""
         for zone in list(self._idle):
             self._close_idle(zone)
-        for connection in list(self._active):
-            connection.break_off()
+        for one in (*self.approaches, *self._active):
+            one.break_off()
 
     def _heard(self, connection: UpstreamConnection) -> bool:
         return self.reach_from(connection.zone) is not Reach.SILENT

@@ -70,13 +70,13 @@ class Upload:
         return kept
 
     def leave(self) -> None:
-        """The connection is lost; perhaps there will be another."""
+        """There is nothing more to say on this connection; perhaps there will be another."""
         self._upstream = None
+        self._held = b""
 
     def answered(self) -> None:
-        """The target's answer has begun: nothing is sent twice from here on."""
+        """The target's answer has begun: nothing is sent twice from here on, but the target may still read on."""
         self._kept = None
-        self._held = b""
 
     def _send(self, data: bytes) -> None:
         if self._kept is not None:

@@ -16,6 +16,7 @@ from blackstart.emulator.dataplane.response_head import (
     read_response_head,
 )
 
+_MOST_HELD_BACK_BYTES = 64 * 1024
 _HUNG_UP = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
@@ -47,7 +48,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_closed", "_deaf", "_head_only", "_heard", "_held_back", "_idle_since_real_s", "_keep_alive", "_last",
-        "_opened", "_partial", "_poller", "_pool", "_reader", "_sink", "_transport", "_until_close", "zone",
+        "_opened", "_partial", "_poller", "_pool", "_reader", "_sink", "_transport", "_until_close", "_wanted",
+        "zone",
     )  # fmt: skip
 
     def __init__(self, pool: Pool, zone: str, opened: Callable[[], None], closed: Callable[[], None]) -> None:
@@ -60,7 +62,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._poller: select.poll | None = None
         self._idle_since_real_s = 0.0
         self._deaf = False
-        self._held_back: list[bytes] = []
+        self._held_back = bytearray()
+        self._wanted = True
         self._partial = b""
         self._reader: BodyReader | None = None
         self._head_only = False
@@ -80,12 +83,15 @@ class UpstreamConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         if self._deaf:
-            self._held_back.append(data)
+            self._held_back += data
+            if len(self._held_back) > _MOST_HELD_BACK_BYTES:
+                self.pause_writing()
         elif self._transport is not None:
             self._transport.write(data)
 
     def read(self, wanted: bool) -> None:
         """Take the answer as it comes, or leave it with the target for now."""
+        self._wanted = wanted
         if self._transport is None or self._transport.is_closing():
             return
         if wanted and not self._deaf:
@@ -128,10 +134,11 @@ class UpstreamConnection(asyncio.Protocol):
         if deaf:
             self._transport.pause_reading()
             return
-        self._transport.resume_reading()
-        waiting, self._held_back = self._held_back, []
-        for data in waiting:
-            self._transport.write(data)
+        self.read(self._wanted)
+        waiting, self._held_back = bytes(self._held_back), bytearray()
+        if len(waiting) > _MOST_HELD_BACK_BYTES:
+            self.resume_writing()
+        self._transport.write(waiting)
 
     def break_off(self) -> None:
         sink, self._sink = self._sink, None

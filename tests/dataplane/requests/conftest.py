@@ -73,7 +73,7 @@ class ScriptedTarget:
         self._writers.add(writer)
         try:
             await self._serve(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError, ValueError):
             pass
         finally:
             writer.close()
@@ -257,11 +257,14 @@ async def balancing(
     **balancer: Any,
 ) -> AsyncIterator[Balancer]:
     place = Balancer(*targets, group=group or {}, balancer=balancer, speed=speed)
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
     await place.start(listeners)
     try:
         yield place
     finally:
         await place.stop()
+    assert not unhandled, "no error ever reaches the event loop"
 
 
 @pytest.fixture

@@ -86,12 +86,13 @@ def test_a_target_that_speaks_early_is_heard_first_and_serves_no_further_request
     run(scenario())
 
 
-def test_what_waited_for_an_early_answer_is_dropped_with_it(run: Any, upload: Any) -> None:
+def test_what_waits_for_an_early_answer_is_dropped_when_the_target_is_left(run: Any, upload: Any) -> None:
     async def scenario() -> None:
         body, upstream = upload(), Upstream(speaking=True)
         body.begin_on(upstream, keep=False)
         body.take(b"abc")
         body.answered()
+        body.leave()
         await asyncio.sleep(0.02)
         assert upstream.written == b""
 
