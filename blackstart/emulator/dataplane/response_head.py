@@ -82,17 +82,15 @@ _remembered = lru_cache(maxsize=512)(_read)
 
 
 def _length(status: int, codings: list[bytes], lengths: set[bytes]) -> int:
+    number = content_length(next(iter(lengths))) if lengths else UNTIL_CLOSE
+    if number is None or len(lengths) > 1:
+        raise MalformedAnswer
     if status in _NO_BODY or status < 200:
         return 0
     if codings:
         if codings != [b"chunked"] or lengths:
             raise MalformedAnswer
         return CHUNKED
-    if not lengths:
-        return UNTIL_CLOSE
-    number = content_length(lengths.pop())
-    if number is None or lengths:
-        raise MalformedAnswer
     return number
 
 
