@@ -135,6 +135,8 @@ def test_a_method_must_be_the_same_to_the_letter() -> None:
         ("/version=v1", False),
         ("/?version=v1#version=v2", True),
         ("/?x=%65xample", True),
+        ("/?x=%65xampl", False),
+        ("/?v%65rsion=%761", True),
     ],
 )
 def test_the_guides_query_condition(target: str, expected: bool) -> None:
@@ -281,6 +283,25 @@ def test_a_normalized_path_has_no_dot_segments_and_stays_as_it_is(segments: list
     assert path.startswith("/")
     assert not set(path.split("/")) & {".", ".."}
     assert normalized_path(path) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "normalized"),
+    [
+        ("/a/./b", "/a/b"),
+        ("/a/../b", "/b"),
+        ("/a/b/..", "/a/"),
+        ("/a/.", "/a/"),
+        ("/..", "/"),
+        ("/../../a/", "/a/"),
+        ("/.a/b..", "/.a/b.."),
+        ("/%7Ea/%2e%2E/b%2fc", "/b%2Fc"),
+        ("/a//b", "/a//b"),
+    ],
+)
+def test_paths_are_normalized_as_in_rfc_3986(path: str, normalized: str) -> None:
+    """Source: RFC 3986, sections 5.2.4 and 6.2.2."""
+    assert normalized_path(path) == normalized
 
 
 def test_hosts_lose_their_port_and_nothing_else() -> None:
