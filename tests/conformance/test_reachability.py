@@ -220,6 +220,12 @@ def test_acl_rules_are_evaluated_in_order_and_what_none_allows_is_denied(
     assert passage(NODE, TARGET, 8080, book(private=acl(*entries))).reach is reach
 
 
+@pytest.mark.parametrize(("first", "last"), [(0, 79), (81, 65535)])
+def test_denying_the_neighbouring_ports_denies_nothing_of_a_port(first: int, last: int) -> None:
+    rules = book(public=acl((False, "0.0.0.0/0", first, last), (True, "0.0.0.0/0", 0, 65535)))
+    assert passage(outside_client(), NODE, 80, rules).reach is Reach.OPEN
+
+
 def test_answers_need_the_ephemeral_ports_because_acls_are_stateless() -> None:
     def reach(first: int, last: int) -> Reach:
         answers = (AclEntry(True, span_of("10.0.0.0/16"), Span(first, last)),)

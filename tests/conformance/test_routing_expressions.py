@@ -3,6 +3,7 @@
 Source: ELB user guide, "Listener rules" (what expressions do not support).
 """
 
+import random
 import re
 import time
 
@@ -70,6 +71,15 @@ def test_what_the_guide_excludes_is_refused(expression: str) -> None:
 def test_an_expression_that_would_take_too_much_memory_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedExpressionError, match="too large"):
         searcher(expression)
+
+
+def test_steps_that_are_forgotten_to_save_memory_are_worked_out_again() -> None:
+    """The automaton of this one has thousands of sets of states."""
+    chance = random.Random(1)
+    found = searcher("a[ab]{11}c$")
+    for _ in range(20):
+        text = "".join(chance.choices("ab", k=400)) + "c"
+        assert found(text) is (text[-13] == "a")
 
 
 @pytest.mark.parametrize(
