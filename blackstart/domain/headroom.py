@@ -36,6 +36,13 @@ def highest_speed(share: float, allowed: float, speed: float) -> float | None:
     return float(floor(most)) if most >= 2.0 else floor(most * 10.0) / 10.0
 
 
+def raced(name: str, what: str, took_real_s: float, wait_s: float, allowed_ratio: float, speed: float) -> Wait:
+    """Real work of took_real_s against a virtual wait of wait_s, above 0."""
+    share = took_real_s * speed / wait_s
+    most = highest_speed(share, allowed_ratio, speed) if share > 0 else None
+    return Wait(name=name, what=what, share_ratio=share, allowed_ratio=allowed_ratio, highest_speed=most)
+
+
 def emulated_waits(measured: EmulatorMeasured, speed: float) -> Iterator[Wait]:
     """The waits of the emulator's own; a client's timeout is the load generator's to know."""
     races = (
@@ -54,6 +61,4 @@ def emulated_waits(measured: EmulatorMeasured, speed: float) -> Iterator[Wait]:
     )
     for name, what, took_real_s, wait_s, allowed in races:
         if wait_s:
-            share = took_real_s * speed / wait_s
-            most = highest_speed(share, allowed, speed) if share > 0 else None
-            yield Wait(name=name, what=what, share_ratio=share, allowed_ratio=allowed, highest_speed=most)
+            yield raced(name, what, took_real_s, wait_s, allowed, speed)

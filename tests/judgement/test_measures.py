@@ -4,8 +4,8 @@ import pytest
 from judged_run_builder import BASELINE_S, REPLACEMENT, VICTIM, ZONES, JudgedRun, alarm, answered, ns
 
 from blackstart.domain.experiment import Phase
+from blackstart.domain.headroom import highest_speed
 from blackstart.domain.recording import Outcome, RequestRow
-from blackstart.judgement.checkers.timekeeping import highest_speed
 from blackstart.judgement.timeline import bucket_length_s
 
 GOOD = JudgedRun()

@@ -5,8 +5,8 @@ the finding names the highest speed at which the same machine would have kept it
 """
 
 from collections.abc import Iterator, Sequence
-from math import floor
 
+from blackstart.domain.headroom import HEADROOM_ALLOWED, Wait, emulated_waits, raced
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
@@ -17,8 +17,6 @@ from blackstart.judgement.statistics import percentile
 
 NAME = "timekeeping"
 SUBJECT = "the emulator's time"
-HEADROOM_ALLOWED = 0.5
-LAG_ALLOWED = 0.05
 
 
 def check(evidence: Evidence) -> Sequence[Finding]:
@@ -56,55 +54,36 @@ def _failed(measured: EmulatorMeasured) -> Iterator[Finding]:
         )
 
 
-def highest_speed(share: float, allowed: float, speed: float) -> float | None:
-    """The speed at which a share would be what is allowed, rounded down (whole from 2, tenths below); None below 1."""
-    most = speed * allowed / share
-    if most < 1.0:
-        return None
-    return float(floor(most)) if most >= 2.0 else floor(most * 10.0) / 10.0
-
-
-def _shares(evidence: Evidence, measured: EmulatorMeasured) -> Iterator[tuple[str, float, float]]:
-    """(what, share of its wait that it took, share allowed) of everything that races against a virtual wait."""
-    speed = evidence.speed
-    if measured.shortest_timeout_s:
-        share = measured.probe_p99_real_s * speed / measured.shortest_timeout_s
-        yield "a health check's answer (p99) takes {} of its timeout", share, HEADROOM_ALLOWED
-    if measured.shortest_grace_s:
-        share = measured.boot_max_real_s * speed / measured.shortest_grace_s
-        yield "the slowest start of an instance takes {} of the grace period", share, HEADROOM_ALLOWED
-    if measured.shortest_interval_s:
-        share = measured.check_lag_p99_real_s * speed / measured.shortest_interval_s
-        yield "health checks start late (p99) by {} of their interval", share, LAG_ALLOWED
+def _waits(evidence: Evidence, measured: EmulatorMeasured) -> Iterator[Wait]:
+    """Everything that races against a virtual wait: the emulator's own, and the load generator's requests."""
+    yield from emulated_waits(measured, evidence.speed)
     good = [row for rows in evidence.requests.values() for row in rows if row.good]
-    latency_p99_ms = percentile(latencies_ms(good), 0.99)
-    if latency_p99_ms is not None and evidence.experiment is not None:
-        share = latency_p99_ms / 1000.0 * speed / evidence.experiment.load.timeout_s
-        yield "a good request (p99) takes {} of the client's timeout", share, HEADROOM_ALLOWED
+    p99_ms = percentile(latencies_ms(good), 0.99)
+    if p99_ms is not None and evidence.experiment is not None:
+        what = "a good request (p99) takes {} of the client's timeout"
+        timeout_s = evidence.experiment.load.timeout_s
+        yield raced("good request (p99)", what, p99_ms / 1000.0, timeout_s, HEADROOM_ALLOWED, evidence.speed)
 
 
 def _outrun(evidence: Evidence, measured: EmulatorMeasured) -> Iterator[Finding]:
-    for what, share, allowed in _shares(evidence, measured):
-        if share <= allowed:
-            continue
-        would_do = highest_speed(share, allowed, evidence.speed)
-        advice = f"Run again with --speed {would_do:g}." if would_do else "Not even --speed 1 would do on this machine."
-        summary = (
-            f"At speed {evidence.speed:g} {what.format(ratio(share))}; {ratio(allowed)} is the most that keeps time."
-        )
-        yield _finding(Verdict.INVALID, summary, share, allowed, advice)
+    for wait in _waits(evidence, measured):
+        if not wait.kept:
+            most = wait.highest_speed
+            advice = f"Run again with --speed {most:g}." if most else "Not even --speed 1 would do on this machine."
+            took, allowed = ratio(wait.share_ratio), ratio(wait.allowed_ratio)
+            summary = f"At speed {evidence.speed:g} {wait.what.format(took)}; {allowed} is the most that keeps time."
+            yield _finding(Verdict.INVALID, summary, wait.share_ratio, wait.allowed_ratio, advice)
 
 
 def _kept(evidence: Evidence, measured: EmulatorMeasured) -> Finding:
-    closest = max(_shares(evidence, measured), key=lambda each: each[1] / each[2], default=None)
+    waits = _waits(evidence, measured)
+    closest = max(waits, key=lambda wait: wait.share_ratio / wait.allowed_ratio, default=None)
     if closest is None:
         return _finding(Verdict.PASSED, "Nothing raced against the emulator's time.")
-    what, share, allowed = closest
     late = f"; {count(measured.probes_timed_out)} of {count(measured.probes)} health checks timed out"
-    words = (
-        f"Closest: {what.format(ratio(share))}, {ratio(allowed)} allowed{late if measured.probes_timed_out else ''}."
-    )
-    return _finding(Verdict.PASSED, words, share, allowed)
+    took, allowed = ratio(closest.share_ratio), ratio(closest.allowed_ratio)
+    words = f"Closest: {closest.what.format(took)}, {allowed} allowed{late if measured.probes_timed_out else ''}."
+    return _finding(Verdict.PASSED, words, closest.share_ratio, closest.allowed_ratio)
 
 
 def _finding(
