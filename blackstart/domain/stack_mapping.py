@@ -8,7 +8,6 @@ the opt-in tag says so. There are no ids in it: they differ between deployments 
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from fnmatch import fnmatchcase
 
 from pydantic import Field, field_validator, model_validator
 
@@ -97,7 +96,7 @@ class Which(Model):
     def matches(self, resource_name: str, tagged: Tags, in_stack: bool) -> bool:
         if self.name is None and not in_stack:
             return False
-        return (self.name is None or fnmatchcase(resource_name, self.name)) and carries(tagged, self.with_tags)
+        return (self.name is None or fits(resource_name, self.name)) and carries(tagged, self.with_tags)
 
 
 class WhichInstances(Model):
@@ -118,9 +117,7 @@ class WhichInstances(Model):
     def matches(self, group: str, tagged: Tags, in_stack: bool) -> bool:
         if self.scaling_group is None and not in_stack:
             return False
-        return (self.scaling_group is None or fnmatchcase(group, self.scaling_group)) and carries(
-            tagged, self.with_tags
-        )
+        return (self.scaling_group is None or fits(group, self.scaling_group)) and carries(tagged, self.with_tags)
 
 
 class StackMapping(Model):
@@ -177,3 +174,11 @@ class StackMapping(Model):
 def carries(tagged: Tags, wanted: Tags) -> bool:
     """Whether all of these tags are there, with these values."""
     return all(tagged.get(key) == value for key, value in wanted.items())
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a name is what a pattern says, in which `*` stands for any characters and everything else for itself.
+
+    AWS allows brackets and question marks in names of alarms and Auto Scaling groups.
+    """
+    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), name, re.DOTALL) is not None

@@ -6,7 +6,7 @@ from blackstart.domain.model import Model
 
 
 class UnservedKind(StrEnum):
-    """What sort of thing it is: decides what can depend on it (`judgement/checkers/fidelity.py`)."""
+    """What sort of thing it is: decides what can depend on it (`judgement/dependence.py`)."""
 
     LOAD_BALANCER = "load-balancer"
     LISTENER = "listener"

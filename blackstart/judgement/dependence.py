@@ -15,11 +15,11 @@ What is unserved in a detail that no experiment can ask about (`minor`) never ma
 """
 
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 
 from blackstart.domain.experiment import AlarmsOkProbe, AlarmStop, Experiment, HealthyTargetsProbe, HealthyTargetsStop
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.stack import Alarm, LoadBalancer, Stack, TargetGroup
+from blackstart.domain.stack_mapping import fits
 from blackstart.domain.unserved import Unserved, UnservedKind
 from blackstart.judgement.evidence import Evidence
 
@@ -34,7 +34,7 @@ def unserved(evidence: Evidence) -> tuple[Unserved, ...]:
 
 def matters(thing: Unserved, names: Names) -> bool:
     known_as = {thing.resource, *thing.of}
-    return not thing.minor and any(fnmatchcase(own, name) for own in known_as for name in names.get(thing.kind, ()))
+    return not thing.minor and any(fits(own, name) for own in known_as for name in names.get(thing.kind, ()))
 
 
 def depended_on(evidence: Evidence) -> Names:

@@ -43,6 +43,12 @@ def test_a_resource_that_the_file_names_is_of_the_stack_without_any_tag() -> Non
     assert name_of(Kind.INSTANCES, "shop-workers-ABC") == "workers"
 
 
+def test_only_an_asterisk_is_special_in_a_name_because_aws_allows_the_rest_in_its_names() -> None:
+    mapping = StackMapping.model_validate({"alarms": {"cpu": {"name": "[prod] cpu?"}, "any": {"name": "[test] *"}}})
+    names = {own: mapping.logical_name(Kind.ALARMS, "shop", own, {}) for own in ("[prod] cpu?", "p cpus", "[test] 5xx")}
+    assert names == {"[prod] cpu?": "cpu", "p cpus": None, "[test] 5xx": "any"}
+
+
 def test_one_that_is_named_by_tags_alone_must_carry_the_stacks_as_well() -> None:
     assert name_of(Kind.LOAD_BALANCERS, "any", app="shop", tier="inner") == "inner"
     assert name_of(Kind.LOAD_BALANCERS, "any", tier="inner") is None

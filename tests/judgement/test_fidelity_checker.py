@@ -132,6 +132,11 @@ def test_an_alarm_that_the_stack_file_names_is_known_by_that_name() -> None:
     assert judged(left_out, stack=stack).exit_code == 12
 
 
+def test_a_name_with_brackets_is_found_to_be_depended_on() -> None:
+    alarm = Alarm(name="healthy-hosts", resource_name="[prod] hosts", state="OK")
+    assert judged(unserved(UnservedKind.ALARM, "[prod] hosts"), stack=whole_stack(alarms=(alarm,))).exit_code == 12
+
+
 def test_a_probe_for_no_alarm_at_all_depends_on_every_alarm_of_the_stack_and_of_no_other() -> None:
     hypothesis = {"title": "t", "probes": [{"type": "no-alarm"}]}
     run = JudgedRun().asking(steady_state_hypothesis=hypothesis)
