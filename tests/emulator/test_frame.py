@@ -1,5 +1,6 @@
 """The frame around the controllers: ticks, reports, opinions, what a request is and how an error is worded."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -254,8 +255,6 @@ def test_an_error_is_worded_in_the_protocol_of_its_request(request_: dict[str, s
 
 
 def called(application: Any, body: bytes, frame: ControlPlane) -> tuple[str, bytes]:
-    import io
-
     middleware = Middleware(application, frame.lock, frame.mutated, lambda: "{}", 10.0, lambda _: 0.0)
     answered: list[str] = []
     request = environ(CONTENT_LENGTH=str(len(body)), CONTENT_TYPE="application/x-www-form-urlencoded")
@@ -275,6 +274,22 @@ def test_what_moto_lacks_is_an_invalid_action_and_a_fault_is_an_internal_failure
     assert (status, b"InvalidAction" in body) == ("400 Bad Request", True)
     status, body = called(faulty, b"Action=CreateThing", plane())
     assert (status, b"InternalFailure" in body) == ("500 Internal Server Error", True)
+
+
+def test_a_body_that_comes_in_chunks_reaches_moto_whole() -> None:
+    seen: list[bytes] = []
+
+    def application(environ_: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.append(environ_["wsgi.input"].read(int(environ_["CONTENT_LENGTH"])))
+        start_response("200 OK", [])
+        return [b""]
+
+    frame = plane()
+    middleware = Middleware(application, frame.lock, frame.mutated, lambda: "{}", 10.0, lambda _: 0.0)
+    request = environ(REQUEST_METHOD="PUT", PATH_INFO="/bucket/key", HTTP_TRANSFER_ENCODING="chunked")
+    request |= {"wsgi.input": io.BytesIO(b"all of it"), "wsgi.input_terminated": True}
+    middleware(request, lambda *_: None)
+    assert seen == [b"all of it"]
 
 
 @pytest.mark.parametrize(("action", "wakes"), [("DescribeInstances", False), ("TerminateInstances", True)])

@@ -56,7 +56,7 @@ class Middleware:
         self._queue_wait_s = queue_wait_s
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        body = environ["wsgi.input"].read(length_of(environ))
         if own_pages.is_own(environ["PATH_INFO"]):
             status, headers, answer = own_pages.answer(self._pages, environ)
         elif action_of(environ, body) == "ReceiveMessage":
@@ -105,6 +105,11 @@ class Middleware:
             if found or not response[0].startswith("200") or time.monotonic() >= deadline:
                 return response
             time.sleep(min(POLL_REAL_S, max(0.0, deadline - time.monotonic())))
+
+
+def length_of(environ: Mapping[str, Any]) -> int:
+    """The bytes of a request's body; -1 (all there are) of one in chunks, which says no length."""
+    return -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
 
 
 def signing_name(environ: dict[str, Any]) -> str:
