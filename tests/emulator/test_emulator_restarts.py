@@ -274,6 +274,22 @@ def test_a_question_that_a_dying_host_did_not_answer_is_answered_with_nothing_re
     until(lambda: reached == [0])
 
 
+def test_news_that_cannot_be_taken_in_ends_neither_the_host_nor_the_hearing_of_it(
+    hosted: Hosted, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(event: dict[str, Any]) -> None:
+        hosted.events.append(event)
+        raise ValueError("broken")
+
+    hosted.host._on_event = refuse
+    for key in ("first", "second"):
+        hosted.start(key)
+        until(lambda key=key: hosted.pids(key))
+    assert hosted.host.restarts == 0
+    assert not any(gone(pid) for pid in hosted.pids("first"))
+    assert "the news 'started' of first failed" in caplog.text
+
+
 def test_a_host_that_hangs_is_killed_and_started_again(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instance_host_client, "SILENCE_REAL_S", 2.0)
     hosted.start("stays")

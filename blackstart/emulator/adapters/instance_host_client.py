@@ -145,11 +145,14 @@ class InstanceHost:
         output = self._process.stdout
         if output is None:
             raise RuntimeError("the instance host has no output pipe")
-        # a line that its death cut short is its last one; the pipe itself is unbuffered
-        with contextlib.suppress(ValueError), open(output.fileno(), "rb", closefd=False) as lines:
+        with open(output.fileno(), "rb", closefd=False) as lines:  # the pipe itself is unbuffered
             for line in lines:
                 self._heard.set()
-                self._hear(json.loads(line))
+                try:
+                    event = json.loads(line)
+                except ValueError:  # a line that its death cut short is its last one
+                    return
+                self._hear(event)
 
     def _hear(self, event: dict[str, Any]) -> None:
         if event["event"] == "done":
@@ -159,7 +162,10 @@ class InstanceHost:
         elif event["event"] != "alive":
             with self._writing:
                 self._note(event["event"], event["key"])
-            self._on_event(event)
+            try:
+                self._on_event(event)
+            except Exception:  # whatever one event brought, the next one is heard
+                LOG.exception("the news %r of %s failed", event["event"], event["key"])
 
     def _note(self, event: str, key: str) -> None:
         """Keep book of what runs and what should; the old one of a key that is started anew ends first."""
