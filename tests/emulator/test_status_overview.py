@@ -130,6 +130,13 @@ def test_requests_of_the_last_minute_are_counted_and_older_ones_forgotten() -> N
     assert (traffic.requests, traffic.target_5xx, traffic.elb_5xx) == (20, 2, 4)
 
 
+def test_traffic_that_nobody_asks_about_is_forgotten_too() -> None:
+    recent = RecentTraffic()
+    for start_s in range(0, 5000, 10):
+        recent.on_counters(Counters(bucket_start_s=float(start_s), rows=()))
+    assert len(recent._buckets) <= 8
+
+
 def test_an_action_is_told_in_words() -> None:
     arn = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/{}/0123"
     shares = Forward(

@@ -80,11 +80,15 @@ class RecentTraffic:
 
     def on_counters(self, counters: Counters) -> None:
         self._buckets.append(counters)
+        self._forget(counters.bucket_start_s)
 
     def rows(self, now_s: float) -> tuple[CounterRow, ...]:
+        self._forget(now_s)
+        return tuple(row for bucket in self._buckets for row in bucket.rows)
+
+    def _forget(self, now_s: float) -> None:
         while self._buckets and self._buckets[0].bucket_start_s < now_s - WINDOW_S:
             self._buckets.popleft()
-        return tuple(row for bucket in self._buckets for row in bucket.rows)
 
 
 def overview(sight: Sight) -> Overview:
