@@ -6,8 +6,8 @@ balancing) and "Zonal shift for your Application Load Balancer".
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
-from blackstart.domain.model import Model
 from blackstart.domain.target_health import TargetState
 from blackstart.emulator.decisions.group_health import below_minimum
 from blackstart.emulator.snapshot import MinimumHealthy
@@ -24,7 +24,7 @@ class RouteReason(StrEnum):
     NO_TARGET = "no_target"
 
 
-class RoutableTarget(Model):
+class RoutableTarget(NamedTuple):
     """A registration as one node sees it. state: that node's opinion, or what holds the target (unused, draining)."""
 
     target_id: str
@@ -42,7 +42,7 @@ class RoutableTarget(Model):
         return self.state in _SERVING
 
 
-class RoutingPool(Model):
+class RoutingPool(NamedTuple):
     """Where a node's requests for one target group go at the moment, in the order of registration."""
 
     targets: tuple[RoutableTarget, ...]
