@@ -125,6 +125,12 @@ def test_a_bucket_that_is_missing_or_lets_nobody_write_is_refused(logged: Loggin
     assert {"Key": "access_logs.s3.enabled", "Value": "true"} not in described
 
 
+@pytest.mark.parametrize("text", ["nonsense", "[]", '{"Statement": 1}'])
+def test_a_bucket_policy_that_is_none_lets_nobody_write(logged: Logging, text: str) -> None:
+    logged.s3.put_bucket_policy(Bucket="web-logs", Policy=text)
+    assert refusal(logged)[0] == "InvalidConfigurationRequest"
+
+
 def test_a_policy_for_another_prefix_is_refused(logged: Logging) -> None:
     assert refusal(logged, **{"access_logs.s3.prefix": "other"})[0] == "InvalidConfigurationRequest"
 

@@ -721,6 +721,39 @@ FURTHER: list[tuple[str, Call, str, str]] = [
         "",
     ),
     ("an unknown policy", lambda s: s.elb.describe_ssl_policies(Names=["none"]), "SSLPolicyNotFound", "none"),
+    (
+        "a forward to a group without name",
+        lambda s: s.create_listener(
+            DefaultActions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": [{"Weight": 1}]}}]
+        ),
+        "ValidationError",
+        "A target group ARN must be specified",
+    ),
+    (
+        "a priority for no rule",
+        lambda s: s.elb.set_rule_priorities(RulePriorities=[{"Priority": 1}]),
+        "ValidationError",
+        "A rule ARN and a priority must be specified",
+    ),
+    (
+        "an attribute of a load balancer without value",
+        lambda s: s.elb.modify_load_balancer_attributes(LoadBalancerArn=s.balancer, Attributes=[{"Key": "waf"}]),
+        "ValidationError",
+        "A value must be specified for attribute key 'waf'",
+    ),
+    (
+        "an attribute of a target group without value",
+        lambda s: s.elb.modify_target_group_attributes(TargetGroupArn=s.spare, Attributes=[{"Key": "waf"}]),
+        "ValidationError",
+        "A value must be specified",
+    ),
+    (
+        "an attribute of a listener without value",
+        lambda s: s.elb.modify_listener_attributes(ListenerArn=s.listener, Attributes=[{"Key": "waf"}]),
+        "ValidationError",
+        "A value must be specified",
+    ),
+    ("digits of another script", lambda s: s.attribute("slow_start.duration_seconds", "٣٠"), "ValidationError", "30"),
     ("no marker of load balancers", lambda s: s.elb.describe_load_balancers(Marker="m"), "ValidationError", "'m'"),
     (
         "no marker of rules",

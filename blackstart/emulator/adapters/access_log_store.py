@@ -86,8 +86,16 @@ def _writable(place: LogPlace) -> bool:
     backend = _s3_with(place.bucket)
     if backend is None or _own_key(backend.get_bucket(place.bucket)):
         return False
-    policy = backend.get_bucket_policy(place.bucket)
-    return policy is not None and lets_write(json.loads(policy), place)
+    return lets_write(_policy(backend, place.bucket), place)
+
+
+def _policy(backend: Any, bucket: str) -> Mapping[str, Any]:
+    """Empty without one, and for text that is none: moto takes any, S3 refuses it (MalformedPolicy)."""
+    try:
+        policy = json.loads(backend.get_bucket_policy(bucket) or "{}")
+    except ValueError:
+        return {}
+    return policy if isinstance(policy, dict) else {}
 
 
 def _own_key(bucket: Any) -> bool:

@@ -48,7 +48,8 @@ def check_actions(backend: Any, where: Where, actions: list[dict[str, Any]]) -> 
 
 
 def _check_forward(backend: Any, where: Where, action: dict[str, Any]) -> None:
-    arns = target_group_arns_of(action)
+    named = (action.get("ForwardConfig") or {}).get("TargetGroups") or ()
+    arns = target_group_arns_of(action) if all(group.get("TargetGroupArn") for group in named) else []
     if not arns:
         raise invalid("A target group ARN must be specified")
     if action.get("TargetGroupArn") and arns != [action["TargetGroupArn"]]:

@@ -4,7 +4,7 @@ Source: elbv2 API reference (LoadBalancerAttribute, ListenerAttribute, TargetGro
 key is AWS's, as users published it; that for values is ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from blackstart.emulator.adapters.elbv2_refusals import invalid
@@ -22,7 +22,7 @@ def _between(low: int, high: int, *others: str) -> Check:
     also = f" or one of [{', '.join(others)}]" if others else ""
 
     def wrong(given: str) -> str | None:
-        if given in others or (given.isdecimal() and low <= int(given) <= high):
+        if given in others or (given.isascii() and given.isdecimal() and low <= int(given) <= high):
             return None
         return f"must be between '{low}-{high}' inclusive{also}"
 
@@ -139,6 +139,13 @@ HTTP_GROUP_DEFAULTS: dict[str, Any] = {
     "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
 }
 """What AWS describes of an HTTP target group beyond moto's own."""
+
+
+def check_pairs(pairs: Iterable[Mapping[str, Any]]) -> None:
+    """Raise elbv2's ValidationError for an attribute without its value, at which moto breaks off."""
+    for pair in pairs:
+        if not {"Key", "Value"} <= pair.keys():
+            raise invalid(f"A value must be specified for attribute key '{pair.get('Key')}'")
 
 
 def check_attributes(kind: str, known: Mapping[str, Check], given: Mapping[str, Any]) -> None:

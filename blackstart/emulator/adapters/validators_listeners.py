@@ -8,6 +8,7 @@ from blackstart.emulator.adapters.elbv2_attribute_rules import (
     LISTENER_ATTRIBUTES,
     LISTENER_DEFAULTS,
     check_attributes,
+    check_pairs,
 )
 from blackstart.emulator.adapters.elbv2_idempotency import changed, made_alike, remember, settings_of
 from blackstart.emulator.adapters.elbv2_refusals import by_name, check_range, invalid, refused
@@ -128,6 +129,7 @@ def _checking_modification(original: Callable[..., Any]) -> Callable[..., Any]:
 def _checking_attributes(original: Callable[..., Any]) -> Callable[..., Any]:
     def modify_listener_attributes(backend: Any, listener_arn: str, attrs: list[dict[str, str]]) -> Any:
         (listener,) = backend.describe_listeners(None, [listener_arn])
+        check_pairs(attrs)
         if listener.protocol in APPLICATION_PROTOCOLS:
             check_attributes("Listener", LISTENER_ATTRIBUTES, {pair["Key"]: pair["Value"] for pair in attrs})
         return original(backend, listener_arn, attrs)

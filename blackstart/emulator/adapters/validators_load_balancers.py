@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from blackstart.emulator.adapters.elbv2_attribute_rules import LOAD_BALANCER_ATTRIBUTES, check_attributes
+from blackstart.emulator.adapters.elbv2_attribute_rules import LOAD_BALANCER_ATTRIBUTES, check_attributes, check_pairs
 from blackstart.emulator.adapters.elbv2_idempotency import changed, made_alike, remember, settings_of
 from blackstart.emulator.adapters.elbv2_refusals import by_name, check_enum, check_name, invalid, refused
 from blackstart.emulator.adapters.moto_elbv2_attributes import on
@@ -17,12 +17,14 @@ TYPES = ("application", "network", "gateway")
 
 def install(patches: Patches) -> None:
     from moto.elbv2.models import ELBv2Backend
+    from moto.elbv2.responses import ELBV2Response
 
     patches.replace(ELBv2Backend, "create_load_balancer", _checking_creation)
     patches.replace(ELBv2Backend, "delete_load_balancer", _checking_deletion)
     patches.replace(ELBv2Backend, "set_subnets", _checking_subnets)
     patches.replace(ELBv2Backend, "set_security_groups", _checking_security_groups)
     patches.replace(ELBv2Backend, "modify_load_balancer_attributes", _checking_attributes)
+    patches.replace(ELBV2Response, "modify_load_balancer_attributes", _checking_pairs)
 
 
 def check_zones(backend: Any, balancer_type: str | None, subnet_ids: list[str], vpc_id: str | None = None) -> None:
@@ -129,6 +131,14 @@ def _checking_attributes(original: Callable[..., Any]) -> Callable[..., Any]:
             check_attributes("Load balancer", LOAD_BALANCER_ATTRIBUTES, attrs)
             _check_together(balancer, attrs)
         return original(backend, arn, attrs)
+
+    return modify_load_balancer_attributes
+
+
+def _checking_pairs(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def modify_load_balancer_attributes(response: Any) -> Any:
+        check_pairs(response._get_param("Attributes", []))
+        return original(response)
 
     return modify_load_balancer_attributes
 

@@ -90,6 +90,8 @@ def _checking_deletion(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _set_rule_priorities(backend: Any, rule_priorities: list[dict[str, Any]]) -> list[Any]:
     """All at once, so that two rules can swap their priorities; moto refuses that."""
+    if not all({"RuleArn", "Priority"} <= pair.keys() for pair in rule_priorities):
+        raise invalid("A rule ARN and a priority must be specified")
     wanted = {pair["RuleArn"]: int(pair["Priority"]) for pair in rule_priorities}
     for priority in wanted.values():
         check_range("priority", priority, 1, MOST_PRIORITY)

@@ -9,6 +9,7 @@ from blackstart.emulator.adapters.elbv2_attribute_rules import (
     HTTP_GROUP_DEFAULTS,
     TARGET_GROUP_ATTRIBUTES,
     check_attributes,
+    check_pairs,
 )
 from blackstart.emulator.adapters.elbv2_idempotency import changed, made_alike, remember, settings_of
 from blackstart.emulator.adapters.elbv2_refusals import check_enum, check_name, check_range, invalid, refused
@@ -86,7 +87,7 @@ def check_interval(timeout_s: Any, interval_s: Any) -> None:
 
 def _is_matcher(matcher: str) -> bool:
     """Whether it is a list of codes and rising ranges between 200 and 499."""
-    ranges = [re.fullmatch(r"([234]\d\d)(?:-([234]\d\d))?", part.strip()) for part in matcher.split(",")]
+    ranges = [re.fullmatch(r"([234]\d\d)(?:-([234]\d\d))?", part.strip(), re.ASCII) for part in matcher.split(",")]
     return all(found is not None and found[1] <= (found[2] or found[1]) for found in ranges)
 
 
@@ -218,6 +219,7 @@ def _answering_all_attributes(original: Callable[[Any], Any]) -> Callable[[Any],
     """AWS answers with every attribute of the group, moto with those that were given."""
 
     def modify_target_group_attributes(response: Any) -> Any:
+        check_pairs(response._get_param("Attributes", []))
         original(response)
         return response.describe_target_group_attributes()
 
