@@ -373,6 +373,12 @@ RULES: list[tuple[str, Call, str, str]] = [
         "ValidationError",
         "is not valid",
     ),
+    (
+        "a lookahead in a regular expression",
+        lambda s: s.create_rule(Conditions=[{"Field": "path-pattern", "RegexValues": ["^/(?!admin)"]}]),
+        "ValidationError",
+        "is not valid",
+    ),
     ("a weight of 1000", lambda s: s.create_rule(Actions=s.forward(1000)), "ValidationError", "between '0-999'"),
     (
         "six target groups",
