@@ -4,6 +4,9 @@ Source: ELB user guide, "Edit target group attributes" (sticky sessions), "Actio
 group stickiness).
 """
 
+from base64 import b64encode
+from hashlib import blake2b
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +52,24 @@ def test_a_changed_cookie_holds_nothing(stuck: Stuck, data: st.DataObject) -> No
     place = data.draw(st.integers(0, len(value) - 4))  # the last bits of base64 may stand for nothing
     value[place] ^= data.draw(st.sampled_from([1, 2, 4]))
     assert decoded(bytes(value)) == ()
+
+
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        '[[0,["g"],"i-1",80,1]]',
+        '[["now","g","i-1",80,1]]',
+        '[[NaN,"g","i-1",80,1]]',
+        '[[0,"g","i-1",Infinity,1]]',
+        '[[0,"g"]]',
+        '{"g":1}',
+        "5",
+        "[" * 5000,
+    ],
+)
+def test_a_made_up_cookie_with_a_right_checksum_keeps_nobody(made_up: str) -> None:
+    checksum = blake2b(made_up.encode(), digest_size=8).digest()
+    assert still_stuck(b64encode(checksum + made_up.encode()), ["g"], 100.0, 5.0) is None
 
 
 def test_a_url_encoded_cookie_holds_nothing() -> None:

@@ -45,13 +45,16 @@ def _encoded(stuck: tuple[Stuck, ...]) -> bytes:
 
 @lru_cache(maxsize=1024)
 def decoded(value: bytes) -> tuple[Stuck, ...]:
-    """What a cookie holds; nothing when it is not one of ours, damaged, or URL-encoded."""
+    """What a cookie holds; nothing when it is not one of ours, damaged, URL-encoded, or made up."""
     try:
         raw = b64decode(value, validate=True)
         if raw[:_CHECKSUM_BYTES] != _checksum(raw[_CHECKSUM_BYTES:]):
             return ()
-        return tuple(Stuck(*entry) for entry in json.loads(raw[_CHECKSUM_BYTES:]))
-    except (ValueError, TypeError):
+        return tuple(
+            Stuck(float(since_s), str(group_arn), str(target_id), int(port), int(registration))
+            for since_s, group_arn, target_id, port, registration in json.loads(raw[_CHECKSUM_BYTES:])
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return ()
 
 
