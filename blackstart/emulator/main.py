@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
         )
     if not options.speed > 0:
         raise UsageError(f"--speed {options.speed}: time must go forward", "Give a number above 0; 1 is wall time.")
-    parameters = parameters_from(options.parameter)
+    parameters, app = parameters_from(options.parameter), _words_of(options.app)
     _forget_the_users_aws_configuration()
     stop = _stop_event(options.lifeline)
     with _StateDirectory(options.state_dir) as state:
@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> int:
         emulator = Emulator(
             anchor=anchor,
             port=options.port,
-            app=tuple(shlex.split(options.app)),
+            app=app,
             state=state,
             parameters=parameters,
             region=options.region,
@@ -120,6 +120,14 @@ def _run(options: argparse.Namespace) -> int:
         if emulator.failure:
             raise EmulatorError(emulator.failure, f"See the logs in {state}.")
     return 0
+
+
+def _words_of(app: str) -> tuple[str, ...]:
+    """A command line as its words. Raises UsageError when it is none."""
+    try:
+        return tuple(shlex.split(app))
+    except ValueError as error:
+        raise UsageError(f"--app {app}: {error}", "Write it as a shell's command line, quotes in pairs.") from None
 
 
 def _announce(status: EmulatorStatus, state: Path, as_json: bool) -> None:

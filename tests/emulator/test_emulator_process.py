@@ -229,6 +229,7 @@ def test_a_port_in_use_is_an_error_with_the_way_out() -> None:
         (("--parameter", "pending_s=1"), "greater than or equal to 5"),
         (("--parameter", "pending=6"), "no such parameter"),
         (("--speed", "0"), "time must go forward"),
+        (("--app", "serve 'it"), "--app serve 'it: No closing quotation"),
     ],
 )
 def test_bad_options_are_refused_with_the_way_out_on_a_second_line(options: tuple[str, ...], words: str) -> None:
