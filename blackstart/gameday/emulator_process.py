@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from blackstart.aws_clients import is_loopback
 from blackstart.domain.emulator_status import STATUS_PATH, EmulatorStatus
@@ -18,20 +19,30 @@ from blackstart.domain.errors import EmulatorError, UsageError
 
 START_REAL_S = 30.0
 STOP_REAL_S = 15.0
+EXAMPLE = "127.0.0.1:5005"
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy is not loopback
 
 
 def read_status(endpoint: str) -> EmulatorStatus:
     """Ask an emulator how it is. Raises EmulatorError when nothing, or something else, answers there."""
-    if "://" not in endpoint:
-        raise UsageError(f"endpoint {endpoint} has no scheme", f"Give --endpoint http://{endpoint}.")
+    scheme, separator, _ = endpoint.partition("://")
+    if not separator:
+        raise UsageError(f"endpoint {endpoint} has no scheme", f"Give --endpoint http://{endpoint or EXAMPLE}.")
+    if scheme != "http":
+        raise UsageError(f"{endpoint}: the emulator speaks plain http", f"Give --endpoint http://{EXAMPLE}.")
     if not is_loopback(endpoint):
-        raise UsageError(f"{endpoint}: the emulator is always on loopback", "Give --endpoint http://127.0.0.1:5005.")
+        raise UsageError(f"{endpoint}: the emulator is always on loopback", f"Give --endpoint http://{EXAMPLE}.")
+    try:
+        urlsplit(endpoint).port  # noqa: B018  raises ValueError for one that is none
+    except ValueError as error:
+        raise UsageError(f"{endpoint}: {error}", f"Give --endpoint http://{EXAMPLE}.") from None
     try:
         with WITHOUT_PROXY.open(endpoint.rstrip("/") + STATUS_PATH, timeout=5) as answer:
             return EmulatorStatus.model_validate_json(answer.read())
     except (urllib.error.HTTPError, http.client.HTTPException, ValueError) as error:
         raise _no_emulator(f"{endpoint}: something else does ({_first_line(error)})") from None
+    except urllib.error.URLError as error:
+        raise _no_emulator(f"{endpoint} ({getattr(error.reason, 'strerror', None) or error.reason})") from None
     except OSError as error:
         raise _no_emulator(f"{endpoint} ({_first_line(error)})") from None
 

@@ -228,6 +228,28 @@ def test_without_an_emulator_it_exits_with_2_and_says_how_to_start_one(
     assert "blackstart emulator up" in said
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("127.0.0.1:5105", "Give --endpoint http://127.0.0.1:5105."),
+        ("", "Give --endpoint http://127.0.0.1:5005."),
+        ("https://127.0.0.1:5005", "speaks plain http"),
+        ("ftp://127.0.0.1:5005", "speaks plain http"),
+        ("http://127.0.0.1:web", "Port could not be cast to integer value as 'web'"),
+        ("http://127.0.0.1:99999", "Port out of range"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1 (Connection refused)"),
+        ("http://10.0.0.1:5005", "always on loopback"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_one_is_refused_for_its_own_reason(
+    endpoint: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--endpoint", endpoint) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "urlopen" not in said
+
+
 def test_an_empty_emulator_says_that_nothing_is_deployed(
     served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
