@@ -10,6 +10,7 @@ import typer
 
 from blackstart.domain.errors import BlackstartError, UsageError
 from blackstart.domain.verdict import USAGE_EXIT_CODE
+from blackstart.gameday.command_options import given, pairs, refuse_without_effect
 
 if TYPE_CHECKING:
     from blackstart.domain.judgement import Judgement
@@ -39,6 +40,7 @@ Parameters = Annotated[
 
 @app.command()
 def rehearse(
+    context: typer.Context,
     experiment: ExperimentPath,
     speed: Speed = 10.0,
     out: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
@@ -61,11 +63,10 @@ def rehearse(
     from blackstart.gameday.documents import load_experiment
     from blackstart.gameday.progress import choose_progress
 
-    if deploy is not None and endpoint is not None:
-        raise UsageError(
-            "--deploy and --endpoint exclude each other", "--endpoint uses what is deployed there already."
-        )
-    pulumi_config, parameters = _pairs(config, "--config"), _pairs(parameter, "--parameter")
+    refuse_without_effect(given(context))
+    if deploy is not None and not deploy.strip():
+        raise UsageError("--deploy is empty", "Give the command that deploys your stack, or leave it out.")
+    pulumi_config, parameters = pairs(config, "--config"), pairs(parameter, "--parameter")
     document, slos = load_experiment(experiment)
     from blackstart.gameday import rehearsal
     from blackstart.gameday.stack_file import load_stack_mapping
@@ -103,7 +104,7 @@ def deploy(
     read_status(endpoint)
     from blackstart.deploy.deployment import deploy as realise
 
-    deployed = realise(Path.cwd(), stack, endpoint, region, _pairs(config, "--config"), _say)
+    deployed = realise(Path.cwd(), stack, endpoint, region, pairs(config, "--config"), _say)
     if as_json:
         print(json.dumps({"stack": stack, "resources": deployed.resources, "outputs": deployed.outputs}))
     else:
@@ -175,7 +176,7 @@ def emulator_up(
         speed,
         app,
         state_dir or Path("runs") / f"emulator-{port or os.getpid()}",
-        _pairs(parameter, "--parameter"),
+        pairs(parameter, "--parameter"),
         as_json,
     )
 
@@ -210,16 +211,6 @@ def emulator_status(
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    pairs = {}
-    for text in given or []:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise UsageError(f"{option} {text}: NAME=VALUE is expected", f"For example {option} name=1.")
-        pairs[key] = value
-    return pairs
 
 
 def _show(judgement: "Judgement", folder: Path, as_json: bool) -> None:
