@@ -68,10 +68,10 @@ class Approach:
                 async with asyncio.timeout(limit_real_s):
                     await self._loop.create_connection(lambda: upstream, address, port)
         except asyncio.CancelledError:
-            upstream.close()
+            upstream.abandon()
             raise
         except TimeoutError:
-            upstream.close()
+            upstream.abandon()
             self._failed(504)
         except (ssl.SSLError, ConnectionAbortedError):
             counting.target_tls_failed(node.key, "")

@@ -133,7 +133,8 @@ class ClientConnection(asyncio.Protocol):
         if self._held_back:
             self._held_back = False
             self._congest(False)
-        self.write(waiting)
+        if waiting:
+            self.write(waiting)
         if self._reading_ended:
             self._close(unread=False)
 

@@ -112,6 +112,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._sink = None
         self.close()
 
+    def abandon(self) -> None:
+        """Close what is being connected. A loop whose connecting is cancelled does not say that a connection is lost,
+        not even one that it has announced.
+        """
+        self.close()
+        self.connection_lost(None)
+
     # --- for the pool
 
     def reusable(self, now_real_s: float, idle_timeout_real_s: float, sure: bool) -> bool:
@@ -123,7 +130,12 @@ class UpstreamConnection(asyncio.Protocol):
         return now_real_s - self._idle_since_real_s < idle_timeout_real_s
 
     def close(self) -> None:
-        if self._transport is not None:
+        """Close at once: nobody waits until a target has read what is left of a request."""
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
             self._transport.close()
 
     def deafen(self, deaf: bool) -> None:
@@ -138,7 +150,8 @@ class UpstreamConnection(asyncio.Protocol):
         waiting, self._held_back = bytes(self._held_back), bytearray()
         if len(waiting) > _MOST_HELD_BACK_BYTES:
             self.resume_writing()
-        self._transport.write(waiting)
+        if waiting:
+            self._transport.write(waiting)
 
     def break_off(self) -> None:
         sink, self._sink = self._sink, None
@@ -178,6 +191,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._malformed()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._poller is None:
+            return
         self._poller = None
         self._pool.forget(self)
         self._closed()

@@ -174,6 +174,7 @@ class Balancer:
         self.counting = Counting(self.clock.now_s)
         self._opinions = Opinions(self.clock.now_s, lambda key, _: self.fleet.opinion_changed(key.node))
         self.fleet = Fleet(self._opinions, self.counting, self.clock)
+        self.fleet.access_log_sink = lambda _, record: self.records.append(record)
         self._group = group
         self._balancer = balancer
         self._clients: list[Client] = []
@@ -185,8 +186,6 @@ class Balancer:
             await target.start()
         self.apply(*(target.snapshot() for target in self.targets), listeners=listeners)
         self.node = self.fleet.nodes[NodeKey("lb", ZONE)]
-        if self.node.access_log is None and self._balancer.get("access_log"):
-            self.node.access_log = self.records.append
         for listener in listeners:
             self._listeners.append(Listener(self.node, self._address, listener))
             await self._listeners[-1].open(None)

@@ -184,3 +184,52 @@ def test_a_request_that_waits_for_a_connection_gets_a_502_when_the_target_is_der
             assert time.monotonic() - began < 0.3
 
     run(scenario())
+
+
+def test_clients_that_leave_while_their_target_is_connected_to_leave_no_connection_behind(
+    run: Any, balanced: Any, target: Any
+) -> None:
+    async def scenario() -> None:
+        async with balanced(target()) as place:
+            for turns in range(60):
+                client = await place.client()
+                client.writer.write(GET)
+                for _ in range(turns % 8):
+                    await asyncio.sleep(0)
+                client.writer.transport.abort()
+            (connections,) = place.fleet.connections.values()
+            await until(lambda: not place.connections())
+            await asyncio.sleep(0.02)
+            idle = sum(len(pooled) for pooled in connections._idle.values())
+            assert place.counting._connections[place.node.key] == idle
+            assert (connections.in_flight, connections._active, connections.approaches) == (0, set(), set())
+
+    run(scenario())
+
+
+def test_a_target_that_does_not_read_on_is_let_go_at_the_timeout(run: Any, balanced: Any, target: Any) -> None:
+    async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()
+        await asyncio.sleep(10)
+
+    async def scenario() -> None:
+        async with balanced(target(stuck), idle_timeout_s=4) as place:
+            client = await place.client()
+            client.writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n" + b"x" * 20_000_000)
+            assert (await client.answer())[0] == 504
+            client.writer.transport.abort()
+            await until(lambda: place.counting._connections[place.node.key] == 0)
+
+    run(scenario())
+
+
+def test_a_client_may_hear_nothing_while_its_connection_is_being_closed(run: Any, balanced: Any, target: Any) -> None:
+    async def scenario() -> None:
+        async with balanced(target()) as place:
+            client = await place.client()
+            assert (await client.ask(b"nonsense\r\n\r\n"))[0] == 400
+            place._listeners[0].cut(Reach.SILENT)
+            place._listeners[0].cut(None)
+            assert await client.ended() == b""
+
+    run(scenario())
