@@ -151,3 +151,8 @@ class Overview(Model):
     alarms: tuple[AlarmStatus, ...] = ()
     instances: tuple[InstanceStatus, ...] = ()
     network: tuple[str, ...] = ()
+
+    def loose_instances(self) -> tuple[InstanceStatus, ...]:
+        """Instances of no Auto Scaling group; the others stand with theirs."""
+        members = {member.instance_id for group in self.scaling_groups for member in group.members}
+        return tuple(each for each in self.instances if each.instance_id not in members)

@@ -42,6 +42,11 @@ def several(number: int, one: str) -> str:
     return f"{count(number)} {one}" if number == 1 else f"{count(number)} {one}s"
 
 
+def ending(exit_code: int) -> str:
+    """How a process ended, negative codes being signals: ended with code 3, was killed by signal 9."""
+    return f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with code {exit_code}"
+
+
 def listed(words: Sequence[str]) -> str:
     """a / a and b / a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -23,7 +23,7 @@ from blackstart.domain.emulator_overview import (
 from blackstart.domain.emulator_status import PAGE_PATH, EmulatorStatus
 from blackstart.domain.errors import EmulatorError
 from blackstart.domain.headroom import emulated_waits
-from blackstart.domain.wording import count, lasting, ratio, several
+from blackstart.domain.wording import count, ending, lasting, ratio, several
 
 WATCH_REAL_S = 1.0
 WIDEST = 100
@@ -119,7 +119,7 @@ def _trouble(status: EmulatorStatus) -> Iterator[RenderableType]:
     for problem in status.problems:
         yield Text(f"problem: {problem}", style="bold red")
     for failed in status.failed_services:
-        yield Text(f"failed service: {failed.instance_id} ended with code {failed.exit_code}", style="bold red")
+        yield Text(f"failed service: {failed.instance_id} {ending(failed.exit_code)}", style="bold red")
         for line in failed.log_tail.strip().splitlines()[-3:]:
             yield Text(f"    {line}", style="dim")
     for failure in status.failures:
@@ -213,10 +213,7 @@ def _alarms(alarms: tuple[AlarmStatus, ...], now_s: float) -> Iterator[Renderabl
 
 
 def _loose_instances(overview: Overview) -> Iterator[RenderableType]:
-    """Instances of no Auto Scaling group; the others stand with theirs."""
-    members = {member.instance_id for group in overview.scaling_groups for member in group.members}
-    loose = [each for each in overview.instances if each.instance_id not in members]
-    if loose:
+    if loose := overview.loose_instances():
         yield _title("other instances", "")
         table = _table()
         for each in loose:

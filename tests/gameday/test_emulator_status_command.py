@@ -197,6 +197,10 @@ def test_for_machines_it_is_the_status_itself(
             {"failed_services": (FailedService(instance_id="i-9", exit_code=3, log_tail="no settings\n"),)},
             "failed service: i-9 ended with code 3",
         ),
+        (
+            {"failed_services": (FailedService(instance_id="i-9", exit_code=-15, log_tail=""),)},
+            "failed service: i-9 was killed by signal 15",
+        ),
     ],
 )
 def test_it_exits_with_1_when_something_keeps_the_emulator_from_serving(

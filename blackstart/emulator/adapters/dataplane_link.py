@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from blackstart.domain.clock import Anchor
-from blackstart.domain.wording import several
+from blackstart.domain.wording import ending, several
 from blackstart.emulator.controllers.service_host import ServiceHost
 from blackstart.emulator.decisions.restart import restart_pause_real_s
 from blackstart.emulator.protocol import UPWARD, Hello, Upward
@@ -197,8 +197,4 @@ def _words(event: Mapping[str, Any]) -> str:
         return f"it could not be started ({event['error']})"
     said = [line for line in event.get("log_tail", "").splitlines() if line.strip()]
     code = event["exit_code"]
-    return (
-        f"it was killed by signal {-code}"
-        if code < 0
-        else f"it ended with code {code}{f' ({said[-1]})' if said else ''}"
-    )
+    return f"it {ending(code)}{f' ({said[-1]})' if said and code >= 0 else ''}"

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from blackstart.domain.emulator_overview import InstanceStatus, Overview
 from blackstart.domain.emulator_status import EmulatorStatus
 from blackstart.domain.headroom import emulated_waits
-from blackstart.domain.wording import lasting, ratio
+from blackstart.domain.wording import ending, lasting, ratio
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -19,18 +18,13 @@ def status_page(status: EmulatorStatus, links: Sequence[str] = ()) -> str:
     return _template().render(
         status=status,
         waits=tuple(emulated_waits(status.measured, status.speed)),
-        loose=_loose(status.overview) if status.overview is not None else (),
+        loose=status.overview.loose_instances() if status.overview is not None else (),
         links=links,
         moment=_moment,
         duration=lasting,
+        ending=ending,
         ratio=ratio,
     )
-
-
-def _loose(stack: Overview) -> tuple[InstanceStatus, ...]:
-    """Instances of no Auto Scaling group; the others stand with theirs."""
-    members = {member.instance_id for group in stack.scaling_groups for member in group.members}
-    return tuple(each for each in stack.instances if each.instance_id not in members)
 
 
 def _moment(time_s: float) -> str:
