@@ -10,7 +10,7 @@ from blackstart.domain.headroom import HEADROOM_ALLOWED, Wait, emulated_waits, r
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.judgement import Finding
 from blackstart.domain.verdict import Verdict
-from blackstart.domain.wording import count, ratio, several
+from blackstart.domain.wording import count, listed, ratio, several
 from blackstart.judgement.evidence import Evidence
 from blackstart.judgement.figures import latencies_ms
 from blackstart.judgement.statistics import percentile
@@ -39,9 +39,11 @@ def check(evidence: Evidence) -> Sequence[Finding]:
 
 def _failed(measured: EmulatorMeasured) -> Iterator[Finding]:
     """What the emulator broke must never be blamed on the system."""
-    failures = measured.data_plane_restarts + measured.controller_failures
-    if failures:
-        summary = f"The emulator itself failed {several(failures, 'time')}; its log says why."
+    ends, faults = measured.data_plane_restarts, measured.controller_failures
+    if failures := ends + faults:
+        told = ((ends, "its data plane ended"), (faults, "a controller raised"))
+        parts = listed([f"{what} {several(times, 'time')}" for times, what in told if times])
+        summary = f"The emulator itself failed: {parts}."
         yield Finding(
             checker=NAME,
             subject="the emulator itself",
@@ -50,7 +52,7 @@ def _failed(measured: EmulatorMeasured) -> Iterator[Finding]:
             measured=failures,
             limit=0,
             unit="count",
-            advice="Look at the emulator's log in the run's folder.",
+            advice="control-plane.log says why: in the run's emulator/, or where the emulator that was up keeps its logs.",
         )
 
 
