@@ -52,7 +52,7 @@ def _failed(measured: EmulatorMeasured) -> Iterator[Finding]:
             measured=failures,
             limit=0,
             unit="count",
-            advice="control-plane.log says why: in the run's emulator/, or where the emulator that was up keeps its logs.",
+            advice="control-plane.log says why: in the run's emulator/, or where the one that was up keeps its logs.",
         )
 
 
