@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import psutil
 import pytest
 
 from blackstart.domain.emulator_status import EmulatorStatus
@@ -68,9 +67,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory, preforking: str) -> Iterato
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A second one without a stack, at the default speed."""
-    with support.emulators(tmp_path_factory.mktemp("slow")) as start:
-        yield start(speed=10)
+    """A second one without a stack, at the default speed. Its service does not start."""
+    folder = tmp_path_factory.mktemp("slow")
+    broken = folder / "broken.py"
+    broken.write_text("raise SystemExit('the settings file is missing')\n")
+    with support.emulators(folder) as start:
+        yield start("--app", f"{sys.executable} {broken}", speed=10)
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +161,11 @@ def test_nothing_is_left_of_a_preforking_service_whoever_dies(emulator: Start, p
     until(lambda: not any(alive(pid) for pid in (*status.pids, *workers)), 10)
 
 
-def test_a_service_that_does_not_start_is_reported_with_its_words(emulator: Start, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.py"
-    broken.write_text("raise SystemExit('the settings file is missing')\n")
-    running = emulator("--app", f"{sys.executable} {broken}")
-    web_stack.WebStack(running.client, desired=1)
-    failed = until(lambda: read(running).failed_services)
+def test_a_service_that_does_not_start_is_reported_with_its_words(slow: Any) -> None:
+    image = slow.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = slow.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1)
+    failed = until(lambda: read(slow).failed_services)
+    slow.client("ec2").terminate_instances(InstanceIds=[made["Instances"][0]["InstanceId"]])
     assert failed[0].exit_code == 1
     assert "the settings file is missing" in failed[0].log_tail
 
@@ -190,19 +191,15 @@ def test_two_emulators_run_beside_each_other_on_different_loopback_blocks(shared
     assert shared.status.dns.address != slow.status.dns.address
 
 
-def test_two_emulators_may_keep_their_logs_in_one_directory_and_a_stale_profile_troubles_neither(
-    emulator: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_two_emulators_may_keep_their_logs_in_one_directory_and_a_stale_profile_troubles_none(
+    slow: Any, emulator: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "a-profile-that-does-not-exist")
-    first, second = (emulator("--state-dir", str(tmp_path / "both"), "--seed", str(seed)) for seed in (5, 6))
-    assert first.status.ready
+    second = emulator("--state-dir", str(Path(slow.status.ca_bundle).parent), "--seed", "6")
     assert second.status.ready
     assert second.end() == 0
-    data_plane = psutil.Process(
-        next(pid for pid in first.status.pids if "dataplane" in str(psutil.Process(pid).cmdline()))
-    )
-    data_plane.kill()
-    until(lambda: read(first).measured.data_plane_restarts == 1 and read(first).ready)
+    os.kill(process(read(slow), "data plane"), signal.SIGKILL)
+    until(lambda: read(slow).measured.data_plane_restarts == 1 and read(slow).ready)
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
