@@ -19,12 +19,6 @@ def become_emulator(
     """
     if platform.system() != "Linux":
         raise UsageError("the emulator runs on Linux only", "Use a Linux machine, a VM or a container.")
-    try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"--state-dir {state_dir} cannot be made: {error.strerror}", "Give a directory you may write to."
-        ) from error
     command = [sys.executable, "-m", "blackstart.emulator", "--port", str(port), "--speed", str(speed)]
     command += ["--state-dir", str(state_dir), *(["--app", app] if app else []), *(["--json"] if as_json else [])]
     for name, value in parameters.items():

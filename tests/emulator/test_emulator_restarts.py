@@ -1,6 +1,7 @@
 """How the emulator's own processes are kept alive, and what is told when one of its parts fails or blocks."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from blackstart.domain.clock import Anchor
 from blackstart.emulator.adapters import dataplane_link, instance_host_client
-from blackstart.emulator.adapters.dataplane_link import DataplaneLink
+from blackstart.emulator.adapters.dataplane_link import DataplaneLink, remove_dead_sockets
 from blackstart.emulator.adapters.instance_host_client import InstanceHost
 from blackstart.emulator.control_plane import BLOCKED_AFTER_REAL_S, ControlPlane
 from blackstart.emulator.dataplane import control_link
@@ -211,6 +212,20 @@ def test_a_data_plane_that_falls_silent_is_killed(linked: Linked, monkeypatch: p
     linked.link.on_host_event({"event": "exited", "key": "dataplane", "exit_code": -9, "log_tail": "", "asked": True})
     assert linked.link.failures_in_words() == ("the data plane was started again 1 time, last: it hung and was killed",)
     connection.close()
+
+
+def test_the_sockets_of_emulators_that_were_killed_are_removed_and_no_others(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        for name in ("dataplane-dead", "dataplane-alive", "dataplane-young", "other-dead"):
+            made = stack.enter_context(socket.socket(socket.AF_UNIX))
+            made.bind(str(tmp_path / f"{name}.sock"))
+            if name == "dataplane-alive":
+                made.listen()
+            if name != "dataplane-young":
+                os.utime(tmp_path / f"{name}.sock", (0, 0))
+        remove_dead_sockets(tmp_path / "dataplane-mine.sock")
+    left = {path.stem for path in tmp_path.iterdir()}
+    assert left == {"dataplane-alive", "dataplane-young", "other-dead"}
 
 
 # the instance host

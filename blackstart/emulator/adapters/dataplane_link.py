@@ -5,6 +5,7 @@ A data plane that ends is started again, ever more slowly when it keeps on endin
 """
 
 import contextlib
+import errno
 import logging
 import socket
 import sys
@@ -28,6 +29,7 @@ WATCH_REAL_S = 0.5
 SILENCE_REAL_S = 5.0
 FIRST_WORD_REAL_S = 20.0
 """Until its first line; it has libraries to import, perhaps on a machine that is busy with others starting."""
+YOUNG_REAL_S = 60.0
 LOG = logging.getLogger(__name__)
 
 
@@ -72,6 +74,7 @@ class DataplaneLink:
         self.pid: int | None = None
         self.restarts = 0
         self.real_time = False
+        remove_dead_sockets(socket_path)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(socket_path))
         self._listener.listen(1)
@@ -189,6 +192,16 @@ class DataplaneLink:
             if snapshot is not None and connection is not None:
                 with contextlib.suppress(OSError):
                     connection.sendall(snapshot.model_dump_json().encode() + b"\n")
+
+
+def remove_dead_sockets(own: Path) -> None:
+    """Those of emulators that were killed: nobody listens there. A young one may be about to be listened at."""
+    for path in own.parent.glob(f"{own.stem.rpartition('-')[0]}-*.sock"):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.setblocking(False)  # one that lives may have no room for another connection
+            old = time.time() - path.lstat().st_mtime > YOUNG_REAL_S
+            if old and asking.connect_ex(str(path)) == errno.ECONNREFUSED:
+                path.unlink()
 
 
 def _words(event: Mapping[str, Any]) -> str:
