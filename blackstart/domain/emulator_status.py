@@ -11,6 +11,7 @@ STATUS_PATH = "/_emulator/status"
 PAGE_PATH = "/_emulator/"
 CA_PATH = "/_emulator/ca.pem"
 LISTENER_PORT_OFFSET = 8000
+SEE_THE_LOG = "control-plane.log says why: in the run's emulator/, or where the one that was up keeps its logs."
 
 
 def served_port(listener_port: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from blackstart.domain.emulator_status import SEE_THE_LOG
 from blackstart.domain.errors import EmulatorError, GuardError
 from blackstart.domain.experiment import (
     Experiment,
@@ -28,6 +29,7 @@ from blackstart.domain.journal import (
     StopRequested,
 )
 from blackstart.domain.stack import Stack
+from blackstart.domain.wording import ending
 from blackstart.gameday.conditions import probe_holds, stop_reason
 from blackstart.gameday.display import Display
 from blackstart.gameday.interruption import Interruption, RunStopped
@@ -147,7 +149,7 @@ class Conductor:
             last = failed[-1]
             said = last.log_tail.strip().splitlines()
             self._not_met(
-                f"the service does not stay up: on {last.instance_id} it ended with exit code {last.exit_code}"
+                f"the service does not stay up: on {last.instance_id} it {ending(last.exit_code)}"
                 f"{': ' + said[-1] if said else ''}. Try the command of rehearsal.app (or --app) by hand,"
                 " with HOST, PORT, INSTANCE_ID and ZONE in its environment"
             )
@@ -309,9 +311,7 @@ class Conductor:
         if threading.current_thread() is not threading.main_thread() or self._observer is None:
             return
         if self._observer.failure is not None:
-            raise EmulatorError(
-                f"the stack can no longer be observed: {self._observer.failure}", "See the emulator's log."
-            )
+            raise EmulatorError(f"the stack can no longer be observed: {self._observer.failure}", SEE_THE_LOG)
         if self._load is not None and self._phase_now in (RunPhase.BASELINE, RunPhase.FAULT, RunPhase.RECOVERY):
             code = self._load.exit_code()
             if code is not None:

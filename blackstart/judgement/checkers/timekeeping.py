@@ -6,6 +6,7 @@ the finding names the highest speed at which the same machine would have kept it
 
 from collections.abc import Iterator, Sequence
 
+from blackstart.domain.emulator_status import SEE_THE_LOG
 from blackstart.domain.headroom import HEADROOM_ALLOWED, Wait, emulated_waits, raced
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.judgement import Finding
@@ -52,7 +53,7 @@ def _failed(measured: EmulatorMeasured) -> Iterator[Finding]:
             measured=failures,
             limit=0,
             unit="count",
-            advice="control-plane.log says why: in the run's emulator/, or where the one that was up keeps its logs.",
+            advice=SEE_THE_LOG,
         )
 
 
