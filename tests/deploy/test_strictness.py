@@ -15,8 +15,8 @@ def refused(run, program, **config):
 
 
 def test_an_unknown_resource_type_is_named(run):
-    said = refused(run, VPC + 's3.Bucket("logs")\n')
-    assert said.startswith("aws:s3/bucket:Bucket 'logs': the realiser does not know this resource type")
+    said = refused(run, VPC + 'ec2.PlacementGroup("near", strategy="cluster")\n')
+    assert said.startswith("aws:ec2/placementGroup:PlacementGroup 'near': the realiser does not know this")
     assert "aws:ec2/vpc:Vpc" in said
 
 

@@ -248,9 +248,9 @@ class Hosted:
         return [event["pid"] for event in self.events if event["event"] == "started" and event["key"] == key]
 
     def kill_host(self) -> None:
-        restarts = self.host.restarts
-        os.kill(self.host.pid, signal.SIGKILL)
-        until(lambda: self.host.restarts > restarts or self.ended)
+        killed = self.host.pid
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: self.host.pid != killed or self.ended)
 
 
 @pytest.fixture
