@@ -135,7 +135,7 @@ def test_a_service_killed_through_ssm_is_found_unhealthy_and_replaced(shared: An
     )["Command"]["CommandId"]
     until(lambda: ssm.get_command_invocation(CommandId=command, InstanceId=victim)["Status"] == "Success")
     assert processes_with(f"INSTANCE_ID={victim}", f"AWS_ENDPOINT_URL={shared.status.endpoint}") == []
-    until(lambda: stack.health().get(victim) == "unhealthy")
+    # the group may look before this test does: what it saw is in its activities
     until(lambda: len(stack.healthy() - {victim}) == 3)
     assert any("ELB system health check failure" in activity["Cause"] for activity in stack.activities())
     assert read(shared).failed_services == ()
