@@ -93,7 +93,8 @@ def test_a_resumed_tls_session_is_shown_no_certificate(running: Any) -> None:
     plain = ListenerSnapshot(arn="l", port=80, action=FixedResponse(status_code=200))
     rig = running
     rig.serve(listeners=())
-    address = rig.serve(access_log=True, listeners=(plain, ListenerSnapshot.model_validate(https)))
+    # opened in this order, and the rig waits for the plain one
+    address = rig.serve(access_log=True, listeners=(ListenerSnapshot.model_validate(https), plain))
     context = ssl.create_default_context(cadata=authority.bundle_pem)
     session = None
     for _ in range(2):
