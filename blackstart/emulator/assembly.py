@@ -16,6 +16,7 @@ from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController
 from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
+from blackstart.emulator.controllers.member_requests import MemberRequests
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.controllers.metrics import MetricsController
 from blackstart.emulator.controllers.network import NetworkView
@@ -29,7 +30,6 @@ from blackstart.emulator.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from blackstart.emulator.adapters.middleware import OwnService
-    from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
 
 
@@ -147,6 +147,10 @@ def assemble(
     def failing_open(load_balancer_arn: str) -> bool:
         return balancing.failing_open(load_balancer_arn)
 
+    def target_groups_of(instance_id: str) -> tuple[str, ...]:
+        group = scaling.group_of(instance_id)
+        return groups.target_groups(group) if group is not None else ()
+
     ec2 = Ec2LifecycleController(
         instances,
         host,
@@ -154,7 +158,7 @@ def assemble(
         settings,
         queue=frame.queue,
         address_of=addresses.instance,
-        port_of=lambda instance_id: service_port(groups, balancers, book, instance_id),
+        port_of=lambda instance_id: service_port(target_groups_of(instance_id), balancers, book, instance_id),
     )
     network = NetworkView(declared_network)
     shifts = ZonalShiftsController(
@@ -172,7 +176,7 @@ def assemble(
         facts=lambda: ec2.facts,
         node_address=addresses.node,
         publish=publish_and_count,
-        deregisters_itself=lambda instance_id: groups.group_of(instance_id) is not None,
+        deregisters_itself=lambda instance_id: scaling.group_of(instance_id) is not None,
         network=network,
         shifted_zone=shifts.shifted_zone,
         mitigated=lambda: measurement.mitigated,
@@ -193,7 +197,7 @@ def assemble(
     declared_network.install(patches)
     balancers.install(patches, frame.now_s)
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
-    moto_auto_scaling_calls.install(patches, groups, scaling, frame.now_s)
+    moto_auto_scaling_calls.install(patches, scaling, MemberRequests(groups, scaling), frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     logs.install(patches)
     certificate_calls.install(patches)
@@ -222,12 +226,11 @@ def assemble(
 
 
 def service_port(
-    groups: "MotoGroups", balancers: "MotoLoadBalancers", book: TargetBook, instance_id: str
+    target_groups: tuple[str, ...], balancers: "MotoLoadBalancers", book: TargetBook, instance_id: str
 ) -> int | None:
-    """The first target group's port of an instance's group, else the port of a registration, else None."""
+    """The port of the first of the target groups of an instance's group, else of a registration, else None."""
     ports = {facts.arn: facts.port for facts in balancers.target_groups()}
-    group = groups.group_of(instance_id)
-    for arn in groups.target_groups(group) if group is not None else ():
+    for arn in target_groups:
         if arn in ports:
             return ports[arn]
     registered: Iterator[int] = (r.port for arn in ports for r in book.registrations(arn) if r.target_id == instance_id)

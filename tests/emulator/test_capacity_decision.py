@@ -7,17 +7,13 @@ from hypothesis import strategies as st
 
 from blackstart.emulator.decisions.capacity import (
     CapacityDecision,
-    GroupSnapshot,
-    Lifecycle,
-    MemberSnapshot,
-    Unhealthy,
-    Why,
     decide_capacity,
     first_look_after,
     mark_elb_unhealthy,
     mark_not_running,
 )
 from blackstart.emulator.decisions.placement import PlacementReason, place
+from blackstart.emulator.decisions.scaling_group import GroupSnapshot, Lifecycle, MemberSnapshot, Unhealthy, Why
 
 ZONES = ("a", "b", "c")
 
@@ -32,7 +28,7 @@ def member(index: int, **given_: Any) -> MemberSnapshot:
         "in_service_s": 0.0,
         **given_,
     }
-    return MemberSnapshot.model_validate(values)
+    return MemberSnapshot(**values)
 
 
 def group(*members: MemberSnapshot, desired: int | None = None, **given_: Any) -> GroupSnapshot:
@@ -247,9 +243,7 @@ def test_a_group_settles_healthy_and_complete_from_any_number_of_unhealthy_membe
         decision = decide_capacity(snapshot)
         gone = set(terminated(decision))
         members = [
-            m.model_copy(update={"lifecycle": Lifecycle.IN_SERVICE, "in_service_s": 0.0})
-            for m in members
-            if m.instance_id not in gone
+            m._replace(lifecycle=Lifecycle.IN_SERVICE, in_service_s=0.0) for m in members if m.instance_id not in gone
         ]
         for launch in decision.launch:
             fresh += 1

@@ -3,8 +3,8 @@
 from typing import Any
 
 from blackstart.emulator.adapters import moto_backends
-from blackstart.emulator.controllers.group_memory import LaunchError, StoredMember
-from blackstart.emulator.decisions.capacity import GroupSnapshot, Lifecycle
+from blackstart.emulator.controllers.group_memory import Launched, LaunchError, Member
+from blackstart.emulator.decisions.scaling_group import GroupSnapshot
 
 GROUP_TAG = "aws:autoscaling:groupName"
 
@@ -17,51 +17,39 @@ class MotoGroups:
             group for backend in moto_backends.existing("autoscaling") for group in backend.autoscaling_groups.values()
         ]
 
-    def group_of(self, instance_id: str) -> Any | None:
-        """The group an instance is a member of, or None."""
-        return next((g for g in self.groups() if any(s.instance.id == instance_id for s in g.instance_states)), None)
-
     def grace_periods_s(self) -> list[float]:
         """Grace periods of groups that heed load balancers; others have nothing that races against them."""
-        graces = (self.snapshot(group) for group in self.groups())
+        graces = (self.settings(group) for group in self.groups())
         return [group.grace_period_s for group in graces if group.elb_checks]
 
-    def snapshot(self, group: Any) -> GroupSnapshot:
+    def settings(self, group: Any) -> GroupSnapshot:
         policy = getattr(group, "instance_maintenance_policy", None) or {}
         return GroupSnapshot(
             name=group.name,
             desired=int(group.desired_capacity or 0),
+            minimum=int(group.min_size or 0),
+            maximum=int(group.max_size or 0),
             zones=tuple(dict.fromkeys(group.availability_zones)),
             elb_checks="ELB" in (group.health_check_type or ""),
             grace_period_s=float(group.health_check_grace_period or 0),
-            suspended=frozenset(process["ProcessName"] for process in group.suspended_processes),
+            suspended=frozenset(group._suspended_processes),
+            termination_policies=tuple(group.termination_policies),
             min_healthy_percent=_percentage(policy.get("MinHealthyPercentage")),
             max_healthy_percent=_percentage(policy.get("MaxHealthyPercentage")),
         )
 
-    def limits(self, group: Any) -> tuple[int, int]:
-        return int(group.min_size or 0), int(group.max_size or 0)
+    def set_desired(self, group: Any, desired: int) -> None:
+        group.desired_capacity = desired
 
-    def members(self, group: Any) -> tuple[StoredMember, ...]:
-        return tuple(
-            StoredMember(
-                instance_id=state.instance.id,
-                zone=state.availability_zone or "",
-                lifecycle=state.lifecycle_state,
-                health=state.health_status,
-                protected=bool(state.protected_from_scale_in),
-                template_version=getattr(state, "blackstart_template_version", 1),
-            )
-            for state in group.instance_states
-        )
+    def protects_new(self, group: Any) -> bool:
+        return bool(group.new_instances_protected_from_scale_in)
 
     def target_groups(self, group: Any) -> tuple[str, ...]:
         """The group's target groups that still exist."""
         known = group.autoscaling_backend.elbv2_backend.target_groups
         return tuple(arn for arn in group.target_group_arns if arn in known)
 
-    def launch(self, group: Any, zone: str) -> tuple[str, str]:
-        from moto.autoscaling.models import InstanceState
+    def launch(self, group: Any, zone: str) -> Launched:
         from moto.core.exceptions import ServiceException
 
         subnet = self._subnet(group, zone)
@@ -83,27 +71,39 @@ class MotoGroups:
                 region_name=group.region,
             )
         except ServiceException as error:
-            raise LaunchError(str(getattr(error, "message", error))) from error
+            code = str(getattr(error, "code", ""))
+            raise LaunchError(str(getattr(error, "message", error)), code) from error
         except StopIteration as error:  # moto's way of saying that a subnet has no address left
-            raise LaunchError(f"There are not enough free addresses in subnet '{subnet}'.") from error
+            message = f"There are not enough free addresses in subnet '{subnet}'."
+            raise LaunchError(message, "InsufficientFreeAddressesInSubnet") from error
         instance = reservation.instances[0]
         instance.autoscaling_group = group
-        state = InstanceState(
-            instance,
-            lifecycle_state=Lifecycle.PENDING.value,
-            protected_from_scale_in=group.new_instances_protected_from_scale_in,
-        )
-        state.blackstart_template_version = version
-        group.instance_states.append(state)
-        return instance.id, subnet or ""
+        return _launched(instance, subnet or "", reference, version, group.launch_config)
 
-    def write(self, group: Any, instance_id: str, lifecycle: str, health: str) -> None:
-        for state in group.instance_states:
-            if state.instance.id == instance_id:
-                state.lifecycle_state, state.health_status = str(lifecycle), health
+    def existing(self, group: Any, instance_id: str) -> Launched:
+        instance = group.ec2_backend.get_instance(instance_id)
+        instance.autoscaling_group = group
+        group.ec2_backend.create_tags([instance_id], {GROUP_TAG: group.name})
+        return _launched(instance, instance.subnet_id or "", None, 1, None)
 
-    def remove(self, group: Any, instance_id: str) -> None:
-        group.instance_states = [state for state in group.instance_states if state.instance.id != instance_id]
+    def show(self, group: Any, member: Member) -> None:
+        from moto.autoscaling.models import InstanceState
+
+        shown = _shown(group)
+        state = shown.get(member.instance_id)
+        if state is None:
+            state = InstanceState(group.ec2_backend.get_instance(member.instance_id), autoscaling_group=group)
+            state.blackstart_template_version = member.instance.template_version
+            shown[member.instance_id] = state
+            group.instance_states.append(state)
+        state.lifecycle_state = member.lifecycle.value
+        state.health_status = "Unhealthy" if member.unhealthy else "Healthy"
+        state.protected_from_scale_in = member.protected
+
+    def hide(self, group: Any, instance_id: str) -> None:
+        state = _shown(group).pop(instance_id, None)
+        if state is not None:
+            group.instance_states.remove(state)
 
     def terminate(self, instance_id: str) -> None:
         """Terminate an instance; termination protection does not hold Auto Scaling back."""
@@ -149,6 +149,28 @@ class MotoGroups:
 def _percentage(value: Any) -> int | None:
     """A percentage of the maintenance policy; -1 clears it."""
     return None if value is None or int(value) < 0 else int(value)
+
+
+def _shown(group: Any) -> dict[str, Any]:
+    """moto's states of a group's members by instance, so that none is looked for in a list of thousands."""
+    if not hasattr(group, "blackstart_states"):
+        group.blackstart_states = {}
+    found: dict[str, Any] = group.blackstart_states
+    return found
+
+
+def _launched(
+    instance: Any, subnet: str, reference: dict[str, Any] | None, version: int, configuration: Any
+) -> Launched:
+    return Launched(
+        instance_id=instance.id,
+        zone=instance.placement.zone or "",
+        subnet=subnet,
+        instance_type=instance.instance_type or "",
+        template_id=reference["LaunchTemplateId"] if reference else "",
+        template_version=version,
+        launch_name=configuration.name if configuration else "",
+    )
 
 
 def _template(group: Any) -> tuple[dict[str, Any] | None, int]:

@@ -1,60 +1,100 @@
-"""The Auto Scaling calls whose own reactions in moto are switched off, handed to the controller.
+"""The Auto Scaling calls whose own reactions in moto are switched off, handed to the controllers.
 
 Replaced: `set_desired_capacity` (launches and terminates inside the call), `notify_terminate_instances` (replaces
-inside the call and never registers), `update_attached_target_groups`, `terminate_instance`,
-`delete_auto_scaling_group`, `describe_scaling_activities` (always empty), `set_instance_health` (StopIteration on an
-unknown instance), and the two calls that drop the instance maintenance policy.
+inside the call and never registers), `update_attached_target_groups`, `terminate_instance`, `attach_instances`,
+`detach_instances`, `enter_standby_instances`, `exit_standby_instances`, `set_instance_protection` (all of them change
+the list of members, which the controllers own), `delete_auto_scaling_group`, `describe_scaling_activities` (always
+empty), `set_instance_health` (StopIteration on an unknown instance), and the two calls that drop the instance
+maintenance policy.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial, wraps
 from typing import Any, Protocol
 
-from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.controllers.activity_log import Activity
+from blackstart.emulator.controllers.member_requests import MemberRequests, UnknownMemberError
 
 
 class Groups(Protocol):
     """The controller, as the replaced methods see it."""
 
     def activities(self, name: str | None, ids: Iterable[str] = ()) -> list[Activity]: ...
-    def in_grace(self, instance_id: str, grace_period_s: float, now_s: float) -> bool: ...
-    def user_terminates(self, group: Any, instance_id: str, now_s: float) -> Activity: ...
-    def deleted(self, group: Any, now_s: float) -> None: ...
+    def deleted(self, group: Any) -> None: ...
 
 
-def install(patches: Patches, store: MotoGroups, controller: Groups, now_s: Callable[[], float]) -> None:
-    """Hand moto's groups to the controller."""
+def install(patches: Patches, controller: Groups, requests: MemberRequests, now_s: Callable[[], float]) -> None:
+    """Hand moto's groups to the controllers."""
     from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState
     from moto.autoscaling.responses import AutoScalingResponse
 
     patches.replace(FakeAutoScalingGroup, "set_desired_capacity", lambda _: _store_desired)
     patches.replace(AutoScalingBackend, "notify_terminate_instances", lambda _: lambda _backend, _ids: None)
     patches.replace(AutoScalingBackend, "update_attached_target_groups", lambda _: lambda _backend, _name: None)
-    patches.replace(AutoScalingBackend, "terminate_instance", lambda _: _terminating(store, controller, now_s))
-    patches.replace(AutoScalingBackend, "delete_auto_scaling_group", lambda _: _deleting(controller, now_s))
-    patches.replace(AutoScalingResponse, "set_instance_health", lambda _: _health_setting(store, controller, now_s))
+    patches.replace(AutoScalingBackend, "delete_auto_scaling_group", lambda _: _deleting(controller))
+    patches.replace(AutoScalingResponse, "set_instance_health", lambda _: _health_setting(requests, now_s))
     patches.replace(AutoScalingResponse, "describe_scaling_activities", lambda _: _describing(controller))
     patches.replace(InstanceState, "launch_template", _true_version)
+    for name, method in _member_methods(requests, now_s).items():
+        patches.replace(AutoScalingBackend, name, partial(_instead, _refusing_unknown(method)))
     for action in ("create_auto_scaling_group", "update_auto_scaling_group"):
         patches.replace(AutoScalingResponse, action, _keeping_what_moto_drops)
 
 
-def _terminating(
-    store: MotoGroups, controller: Groups, now_s: Callable[[], float]
-) -> Callable[[Any, str, bool], Activity]:
-    def terminate_instance(backend: Any, instance_id: str, should_decrement: bool) -> Activity:
-        group = store.group_of(instance_id)
-        if group is None or group.autoscaling_backend is not backend:
-            raise _unknown_instance(instance_id)
-        if should_decrement:
-            group.desired_capacity = max(group.desired_capacity - 1, group.min_size or 0)
-        return controller.user_terminates(group, instance_id, now_s())
+def _member_methods(requests: MemberRequests, now_s: Callable[[], float]) -> dict[str, Callable[..., Any]]:
+    def terminate_instance(_backend: Any, instance_id: str, should_decrement: bool) -> Activity:
+        return requests.terminate(instance_id, should_decrement, now_s())
 
-    return terminate_instance
+    def attach_instances(backend: Any, group_name: str, instance_ids: list[str]) -> None:
+        requests.attach(backend.autoscaling_groups[group_name], instance_ids, now_s())
+
+    def detach_instances(_backend: Any, _group_name: str, instance_ids: list[str], should_decrement: bool) -> list[Any]:
+        requests.detach(instance_ids, should_decrement)
+        return []
+
+    def enter_standby_instances(
+        _backend: Any, _group_name: str, instance_ids: list[str], should_decrement: bool
+    ) -> list[Any]:
+        requests.enter_standby(instance_ids, should_decrement)
+        return []
+
+    def exit_standby_instances(_backend: Any, _group_name: str, instance_ids: list[str]) -> list[Any]:
+        requests.exit_standby(instance_ids)
+        return []
+
+    def set_instance_protection(
+        _backend: Any, _group_name: str, instance_ids: list[str], protected_from_scale_in: bool | None
+    ) -> None:
+        requests.protect(instance_ids, bool(protected_from_scale_in))
+
+    methods = (
+        terminate_instance,
+        attach_instances,
+        detach_instances,
+        enter_standby_instances,
+        exit_standby_instances,
+        set_instance_protection,
+    )
+    return {method.__name__: method for method in methods}
 
 
-def _health_setting(store: MotoGroups, controller: Groups, now_s: Callable[[], float]) -> Callable[[Any], Any]:
+def _instead(method: Callable[..., Any], _original: Any) -> Callable[..., Any]:
+    return method
+
+
+def _refusing_unknown(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except UnknownMemberError as error:
+            raise _unknown_instance(str(error)) from error
+
+    return checked
+
+
+def _health_setting(requests: MemberRequests, now_s: Callable[[], float]) -> Callable[[Any], Any]:
     def set_instance_health(response: Any) -> Any:
         from moto.autoscaling.exceptions import ValidationError
         from moto.core.responses import EmptyResult
@@ -62,20 +102,11 @@ def _health_setting(store: MotoGroups, controller: Groups, now_s: Callable[[], f
         instance_id, status = response._get_param("InstanceId"), response._get_param("HealthStatus")
         if status not in ("Healthy", "Unhealthy"):
             raise ValidationError("Valid instance health states are: [Healthy, Unhealthy].")
-        group = store.group_of(instance_id)
-        if group is None:
-            raise _unknown_instance(instance_id)
         respect = response._get_bool_param("ShouldRespectGracePeriod", True)
-        grace_s = float(group.health_check_grace_period or 0)
-        if not (respect and controller.in_grace(instance_id, grace_s, now_s())):
-            store.write(group, instance_id, _lifecycle_of(group, instance_id), status)
+        requests.set_health(instance_id, status == "Healthy", respect, now_s())
         return EmptyResult()
 
-    return set_instance_health
-
-
-def _lifecycle_of(group: Any, instance_id: str) -> str:
-    return next(str(state.lifecycle_state) for state in group.instance_states if state.instance.id == instance_id)
+    return _refusing_unknown(set_instance_health)
 
 
 def _true_version(original: Any) -> property:
@@ -102,14 +133,14 @@ def _store_desired(group: Any, new_capacity: int | None) -> None:
     group.desired_capacity = group.min_size if new_capacity is None else new_capacity
 
 
-def _deleting(controller: Groups, now_s: Callable[[], float]) -> Callable[[Any, str], None]:
+def _deleting(controller: Groups) -> Callable[[Any, str], None]:
     def delete_auto_scaling_group(backend: Any, group_name: str) -> None:
         from moto.autoscaling.exceptions import ValidationError
 
         group = backend.autoscaling_groups.get(group_name)
         if group is None:
             raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup '{group_name}' not found")
-        controller.deleted(group, now_s())
+        controller.deleted(group)
         del backend.autoscaling_groups[group_name]
 
     return delete_auto_scaling_group

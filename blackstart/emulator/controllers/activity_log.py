@@ -60,6 +60,13 @@ class ActivityLog:
         found = (entry for entry in chosen if not wanted or entry.activity_id in wanted)
         return sorted(found, key=lambda entry: entry.start_time, reverse=True)
 
+    def last_end_s(self, group: str) -> float | None:
+        """When the newest activity of a group ended; None while one is in progress or when there was none."""
+        ends = [entry.end_time for entry in self._by_group.get(group, ())]
+        if not ends or None in ends:
+            return None
+        return max(end for end in ends if end is not None).replace(tzinfo=UTC).timestamp()
+
 
 def _datetime(time_s: float) -> datetime:
     return datetime.fromtimestamp(time_s, UTC).replace(tzinfo=None)

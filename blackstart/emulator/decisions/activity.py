@@ -6,7 +6,7 @@ Source: EC2 Auto Scaling user guide, "Verify a scaling activity for an Auto Scal
 from enum import StrEnum
 
 from blackstart.domain.model import Model
-from blackstart.emulator.decisions.capacity import Unhealthy
+from blackstart.emulator.decisions.scaling_group import Unhealthy
 
 
 class ActivityStatus(StrEnum):
@@ -21,22 +21,24 @@ class ActivityStatus(StrEnum):
 class CapacityChange(Model):
     """How the desired capacity last changed: by whom, from what to what, when (AWS's text form)."""
 
-    request: str
+    words: str
     before: int
     after: int
     at: str
 
     def sentence(self) -> str:
         changed = f"changing the desired capacity from {self.before} to {self.after}."
-        return f"At {self.at} a user request {self.request} {changed}"
+        return f"At {self.at} {self.words} {changed}"
 
 
-CREATED = "created an AutoScalingGroup"
-EXPLICIT = "explicitly set group desired capacity"
+CREATED = "a user request created an AutoScalingGroup"
+EXPLICIT = "a user request explicitly set group desired capacity"
 
 
 def updated(minimum: int, maximum: int, desired: int) -> str:
-    return f"update of AutoScalingGroup constraints to min: {minimum}, max: {maximum}, desired: {desired}"
+    return (
+        f"a user request update of AutoScalingGroup constraints to min: {minimum}, max: {maximum}, desired: {desired}"
+    )
 
 
 def launch_description(instance_id: str) -> str:
@@ -74,6 +76,7 @@ def scale_in_cause(change: CapacityChange | None, at: str, before: int, after: i
 
 UNHEALTHY_CAUSES = {
     Unhealthy.NOT_RUNNING: "an EC2 health check indicating it has been terminated or stopped.",
+    Unhealthy.IMPAIRED: "an EC2 instance status checks failure.",
     Unhealthy.LOAD_BALANCER: "an ELB system health check failure.",
     Unhealthy.CUSTOM: "a user health-check.",
 }

@@ -7,81 +7,23 @@ policies", "Suspend and resume processes", "Termination policies".
 import math
 from collections import Counter
 from collections.abc import Sequence
-from enum import StrEnum
 
 from blackstart.domain.model import Model
 from blackstart.emulator.decisions.placement import Placement, place
+from blackstart.emulator.decisions.scaling_group import (
+    COMING,
+    COUNTED,
+    LEAVING,
+    GroupSnapshot,
+    Lifecycle,
+    MemberSnapshot,
+    Process,
+    Unhealthy,
+    Why,
+)
 
 LIVE_STATES = ("pending", "running")
 REPLACED_AT_ONCE_PERCENT = 10
-
-
-class Process(StrEnum):
-    """The processes of a group that can be suspended and that this emulator runs."""
-
-    LAUNCH = "Launch"
-    TERMINATE = "Terminate"
-    HEALTH_CHECK = "HealthCheck"
-    REPLACE_UNHEALTHY = "ReplaceUnhealthy"
-    ADD_TO_LOAD_BALANCER = "AddToLoadBalancer"
-
-
-class Lifecycle(StrEnum):
-    """A member's lifecycle state, in Auto Scaling's own words."""
-
-    PENDING = "Pending"
-    IN_SERVICE = "InService"
-    TERMINATING = "Terminating"
-    STANDBY = "Standby"
-
-
-class Unhealthy(StrEnum):
-    """Why a member is unhealthy."""
-
-    NOT_RUNNING = "not-running"
-    LOAD_BALANCER = "load-balancer"
-    CUSTOM = "custom"
-
-
-class Why(StrEnum):
-    """Why a member is terminated or an instance launched."""
-
-    UNHEALTHY = "unhealthy"
-    REPLACES_UNHEALTHY = "replaces-unhealthy"
-    SCALE_IN = "scale-in"
-    SCALE_OUT = "scale-out"
-
-
-class MemberSnapshot(Model):
-    """One instance of the group. in_service_s: when it came into service. elb_unhealthy: a load balancer says so.
-
-    unhealthy: the mark it carries already. template_version: of the launch template it was launched from.
-    """
-
-    instance_id: str
-    zone: str
-    lifecycle: Lifecycle
-    ec2_state: str
-    launched_s: float = 0.0
-    in_service_s: float | None = None
-    elb_unhealthy: bool = False
-    unhealthy: Unhealthy | None = None
-    protected: bool = False
-    template_version: int = 1
-
-
-class GroupSnapshot(Model):
-    """min_healthy_percent, max_healthy_percent: the instance maintenance policy, None when there is none."""
-
-    name: str
-    desired: int
-    zones: tuple[str, ...]
-    elb_checks: bool = False
-    grace_period_s: float = 0.0
-    suspended: frozenset[str] = frozenset()
-    min_healthy_percent: int | None = None
-    max_healthy_percent: int | None = None
-    members: tuple[MemberSnapshot, ...] = ()
 
 
 class Mark(Model):
@@ -116,7 +58,7 @@ def mark_not_running(group: GroupSnapshot) -> tuple[Mark, ...]:
     return tuple(
         Mark(instance_id=member.instance_id, reason=Unhealthy.NOT_RUNNING)
         for member in group.members
-        if member.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_SERVICE)
+        if member.lifecycle in COUNTED
         and member.unhealthy is not Unhealthy.NOT_RUNNING
         and member.ec2_state not in LIVE_STATES
     )
@@ -152,7 +94,7 @@ def decide_capacity(group: GroupSnapshot) -> CapacityDecision:
     at most 10 % of the desired capacity (at least one) at once, or after their replacement is in service when the
     maintenance policy keeps 100 % healthy.
     """
-    counted = [m for m in group.members if m.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_SERVICE)]
+    counted = [m for m in group.members if m.lifecycle in COUNTED]
     leaving = _unhealthy_to_terminate(group, counted)
     leaving_ids = {member.instance_id for member in leaving}
     staying = [member for member in counted if member.instance_id not in leaving_ids]
@@ -223,8 +165,8 @@ def _room_to_replace(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) ->
     if _launches_first(group):
         return max(0, healthy + _unhealthy_count(counted) - group.desired)
     percent = REPLACED_AT_ONCE_PERCENT if group.min_healthy_percent is None else 100 - group.min_healthy_percent
-    terminating = sum(m.lifecycle is Lifecycle.TERMINATING for m in group.members)
-    pending = sum(m.lifecycle is Lifecycle.PENDING and m.unhealthy is None for m in counted)
+    terminating = sum(m.lifecycle in LEAVING for m in group.members)
+    pending = sum(m.lifecycle in COMING and m.unhealthy is None for m in counted)
     return max(0, max(1, group.desired * percent // 100) - max(terminating, pending))
 
 
