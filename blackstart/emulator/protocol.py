@@ -1,11 +1,11 @@
 """What control plane and data plane say to each other: newline JSON on one Unix socket.
 
 Down: whole `Snapshot`s (see `snapshot`), versioned; the newest wins. Up: `HealthChanged` as probes decide it,
-`Counters` for each virtual 10 s, `AccessLogged` and `Lag` each wall second. On (re)connecting the data plane sends
-`Hello` with everything it knows and the control plane answers with the current snapshot.
+`Counters` and `TargetTraffic` for each virtual 10 s, `AccessLogged` and `Lag` each wall second. On (re)connecting the
+data plane sends `Hello` with everything it knows and the control plane answers with the current snapshot.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter
 
@@ -50,7 +50,8 @@ class CounterRow(Model):
     requests: answered requests, whoever answered. target_*: answers by targets, by class. elb_*: answers that the
     load balancer made up. connection_errors: connections to targets that failed. unhealthy_routing: requests
     routed while failing open. tls_errors: handshakes of clients that failed; target_tls_errors: with targets.
-    new_connections: of clients and to targets; active_connections: the most that were open when one was opened.
+    new_connections: of clients and to targets; active_connections: the most that were open when one was opened, or at
+    the bucket's end. dropped_, forwarded_invalid_headers: requests with a header field of an invalid name.
     processed_bytes: of requests and answers on the clients' side, heads included. elb_500: also in elb_other_5xx.
     latency_buckets: histogram of target response times by `latency_histogram.bucket_of`; latency_sum_real_s: their
     sum.
@@ -81,6 +82,8 @@ class CounterRow(Model):
     http_redirects: int = 0
     http_fixed_responses: int = 0
     desync_non_compliant_requests: int = 0
+    dropped_invalid_headers: int = 0
+    forwarded_invalid_headers: int = 0
     latency_buckets: dict[int, int] = {}
     latency_sum_real_s: float = 0.0
 
@@ -91,6 +94,23 @@ class Counters(Model):
     kind: Literal["counters"] = "counters"
     bucket_start_s: float
     rows: tuple[CounterRow, ...]
+
+
+class TargetBytes(NamedTuple):
+    """What a target got in requests and gave in answers, in bytes of HTTP; without health checks. Real counts."""
+
+    target_group_arn: str
+    target_id: str
+    sent: int
+    received: int
+
+
+class TargetTraffic(Model):
+    """Sent when a bucket of counters closes: what went by since the last time. time_s: of sending."""
+
+    kind: Literal["target_traffic"] = "target_traffic"
+    time_s: float
+    targets: tuple[TargetBytes, ...]
 
 
 class Mitigated(Model):
@@ -141,5 +161,5 @@ class AccessLogged(Model):
     lines: tuple[str, ...]
 
 
-Upward = Annotated[Hello | HealthChanged | Counters | AccessLogged | Lag, Field(discriminator="kind")]
+Upward = Annotated[Hello | HealthChanged | Counters | TargetTraffic | AccessLogged | Lag, Field(discriminator="kind")]
 UPWARD: TypeAdapter[Upward] = TypeAdapter(Upward)

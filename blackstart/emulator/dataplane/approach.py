@@ -21,12 +21,13 @@ class Approaching(Protocol):
 
 class Approach:
     """One request's new connection. Its node's connect timeout bounds it: 504 after that; 502 at once when the target
-    refuses, and when a TLS handshake fails or takes as long again.
+    refuses, and when a TLS handshake fails or takes as long again. group_arn: the target group that it was routed to.
     """
 
-    def __init__(self, wanted_by: Approaching, node: Node, target: TargetConnections) -> None:
+    def __init__(self, wanted_by: Approaching, node: Node, group_arn: str, target: TargetConnections) -> None:
         self._wanted_by = wanted_by
         self._node = node
+        self._group_arn = group_arn
         self._target = target
         self._loop = asyncio.get_running_loop()
         self._connecting: asyncio.Task[None] | None = None
@@ -74,7 +75,7 @@ class Approach:
             upstream.abandon()
             self._failed(504)
         except (ssl.SSLError, ConnectionAbortedError):
-            counting.target_tls_failed(node.key, "")
+            counting.target_tls_failed(node.key, self._group_arn)
             self._failed(502)
         except OSError:
             self._failed(502)

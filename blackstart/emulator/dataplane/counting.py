@@ -36,6 +36,7 @@ class Counting:
         self._rows: dict[tuple[NodeKey, str], Row] = {}
         self._buckets: dict[int, dict[tuple[NodeKey, str], Row]] = {}
         self._connections: dict[NodeKey, int] = {}
+        self._looked_at = int(now_s() // COUNTER_BUCKET_S) - 1
 
     def target_answered(self, node: NodeKey, group_arn: str, status: int, latency_real_s: float) -> Row:
         """A target began to answer, `latency_real_s` after the request had left for it."""
@@ -77,6 +78,10 @@ class Counting:
         """A request did not comply with RFC 7230."""
         self._row(node, "").add("desync_non_compliant_requests")
 
+    def invalid_header(self, node: NodeKey, dropped: bool) -> None:
+        """A request with a header field of an invalid name was routed, without that field or with it."""
+        self._row(node, "").add("dropped_invalid_headers" if dropped else "forwarded_invalid_headers")
+
     def connection_opened(self, node: NodeKey) -> None:
         """A connection from a client or to a target."""
         opened = self._connections[node] = self._connections.get(node, 0) + 1
@@ -104,6 +109,9 @@ class Counting:
     def take_closed(self) -> list[Counters]:
         """The buckets that have ended, oldest first; they are forgotten here."""
         current = int(self.now_s() // COUNTER_BUCKET_S)
+        if self._looked_at < current - 1:
+            self._looked_at = current - 1
+            self._note_open(current - 1)
         closed = sorted(index for index in self._buckets if index < current)
         taken = [self._closed(index) for index in closed]
         self._buckets = {index: rows for index, rows in self._buckets.items() if index >= current}
@@ -112,6 +120,13 @@ class Counting:
     def next_close_s(self) -> float:
         """Virtual time at which the current bucket ends."""
         return (self.now_s() // COUNTER_BUCKET_S + 1) * COUNTER_BUCKET_S
+
+    def _note_open(self, index: int) -> None:
+        """Connections that stay open without a request count too."""
+        for node, opened in self._connections.items():
+            if opened > 0:
+                row = self._buckets.setdefault(index, {}).setdefault((node, ""), Row())
+                row.counts["active_connections"] = max(row.counts.get("active_connections", 0), opened)
 
     def _row(self, node: NodeKey, group_arn: str) -> Row:
         index = int(self.now_s() // COUNTER_BUCKET_S)

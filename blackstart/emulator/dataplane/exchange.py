@@ -303,6 +303,8 @@ class Exchange:
             self._cookies = OwnCookies(routed.cookies, routed.app_cookie, routed.app_cookies)
         self._target = target
         target.request_began()
+        if head.invalid_fields:
+            node.counting.invalid_header(node.key, node.http.drop_invalid_header_fields)
         if routed.failing_open:
             node.counting.routed_failing_open(node.key, routed.group_arn)
         trace = _tracing.value(head.trace, self._now_s)
@@ -317,7 +319,7 @@ class Exchange:
             self._send_on(upstream, reused=True)
 
     def _come_near(self, target: TargetConnections) -> None:
-        self._approach = Approach(self, self._node, target)
+        self._approach = Approach(self, self._node, self._group_arn, target)
         self._approach.begin()
 
     def _send_on(self, upstream: UpstreamConnection, reused: bool) -> None:

@@ -36,6 +36,7 @@ TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 FIELD_TEXT = rb"[\t\x20-\x7e\x80-\xff]"
 _HEADER_LINES = re.compile(rb"(?:\r\n" + TOKEN + rb"++:" + FIELD_TEXT + rb"*+)*+")
 _CONTROLLED = re.compile(rb"(?:\r\n" + TOKEN + rb"++:[^\x00\r\n]*+)*+")
+_VALID_NAME = re.compile(rb"[-A-Za-z0-9]+")
 _HEADER = re.compile(rb"\r\n([^:]+):[ \t]*([^\r]*)")
 _COLLECTED = {
     b"host": "hosts",
@@ -62,11 +63,14 @@ class Refused(Exception):  # noqa: N818  (it is an answer, not an error of ours)
 
 
 class HeaderBlock:
-    """The header lines of a head, read; clients send the same ones with one URL after the other."""
+    """The header lines of a head, read; clients send the same ones with one URL after the other.
+
+    invalid: whether a name has more in it than letters, digits and hyphens, which an ALB can be told to drop.
+    """
 
     __slots__ = (
-        "coding", "codings", "connection", "expect", "forwarded", "headers", "hosts", "lengths", "passed", "rewritten",
-        "trace", "unusual",
+        "coding", "codings", "connection", "expect", "forwarded", "headers", "hosts", "invalid", "lengths", "passed",
+        "rewritten", "trace", "unusual",
     )  # fmt: skip
 
     def __init__(self, block: bytes) -> None:
@@ -84,6 +88,7 @@ class HeaderBlock:
         self.expect = b""
         self.rewritten = False
         self.unusual = False
+        self.invalid = not all(_VALID_NAME.fullmatch(name) for name, _ in self.headers)
         for name, value in self.headers:
             self._take(name.lower(), value)
         self.connection -= {b"host", b"content-length"}

@@ -18,6 +18,7 @@ from blackstart.emulator.decisions.access_log import RequestRecord
 from blackstart.emulator.decisions.dns_answer import DnsNode, GroupInZones, nodes_in_dns
 from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, RoutingPool, routing_pool
 from blackstart.emulator.decisions.target_health import combined_health
+from blackstart.emulator.protocol import TargetBytes
 from blackstart.emulator.snapshot import (
     Forward,
     HttpSettings,
@@ -170,6 +171,7 @@ class Fleet:
         self._opinions = opinions
         self._counting = counting
         self._clock = clock
+        self._departed: list[tuple[TargetKey, TargetConnections]] = []
 
     def apply(self, topology: Topology) -> None:
         """Take a new snapshot. A target registered anew keeps nothing of its earlier registration."""
@@ -208,6 +210,16 @@ class Fleet:
         groups = [self._in_zones(balancer, group) for group in self.topology.groups_of(balancer)]
         return nodes_in_dns(nodes, groups, balancer.shifted_zone)
 
+    def take_target_bytes(self) -> tuple[TargetBytes, ...]:
+        """What went to and came from targets since the last time, of those where something did."""
+        departed, self._departed = self._departed, []
+        found = []
+        for key, connections in (*departed, *self.connections.items()):
+            sent, received = connections.take_bytes()
+            if sent or received:
+                found.append(TargetBytes(key.group_arn, key.target_id, sent, received))
+        return tuple(found)
+
     def _routable(self, node: NodeKey, group_arn: str, target: TargetSnapshot) -> RoutableTarget:
         key = TargetKey(group_arn, target.target_id, target.port)
         state = target.held or self._opinions.state(CheckKey(node, key))
@@ -239,6 +251,7 @@ class Fleet:
             target = topology.targets.get(key)
             if target is None or target.registration != connections.snapshot.registration:
                 gone.append(self.connections.pop(key))
+                self._departed.append((key, gone[-1]))
         for key, target in topology.targets.items():
             if key in self.connections:
                 self.connections[key].update(target)

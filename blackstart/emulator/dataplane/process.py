@@ -18,7 +18,7 @@ from blackstart.emulator.dataplane.opinions import Opinions
 from blackstart.emulator.dataplane.standing import Standing, mitigated, standing
 from blackstart.emulator.dataplane.timings import Timings
 from blackstart.emulator.dataplane.topology import CheckKey, Topology
-from blackstart.emulator.protocol import HealthChanged, Hello
+from blackstart.emulator.protocol import HealthChanged, Hello, TargetTraffic
 from blackstart.emulator.snapshot import Snapshot
 
 _LAG_PERIOD_REAL_S = 1.0
@@ -99,6 +99,9 @@ class DataPlane:
             if self._link.connected:
                 for counters in self._counting.take_closed():
                     self._link.send(counters)
+                carried = self._fleet.take_target_bytes()
+                if carried:
+                    self._link.send(TargetTraffic(time_s=self._clock.now_s(), targets=carried))
 
     def _send_logs(self) -> None:
         if self._link.connected:

@@ -39,6 +39,7 @@ class RequestHead:
     lines that every target gets, each after a line end. forwarded_for: what X-Forwarded-For said.
     host: that the request is for, in lower case; sent_host: as the Host header had it; host_differs: whether these two
     do, because of capitals or because the URL named the host. trace: X-Amzn-Trace-Id as sent. line: the request line.
+    invalid_fields: as in `HeaderBlock`.
     """
 
     method: bytes
@@ -56,6 +57,7 @@ class RequestHead:
     host_differs: bool = False
     classification: Classification = COMPLIANT
     line: bytes = b""
+    invalid_fields: bool = False
 
     def value(self, name: bytes) -> bytes:
         """A header's first value, b"" when there is none. name: lower case."""
@@ -120,7 +122,7 @@ def _parse(text: bytes) -> RequestHead:
     expects_continue = http_1_1 and block.expect == b"100-continue"
     return RequestHead(
         method, url, headers, http_1_1, keep_alive, length, host, sent_host, passed, forwarded, block.trace,
-        expects_continue, host != sent_host, classification, line,
+        expects_continue, host != sent_host, classification, line, block.invalid,
     )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ class TargetConnections:
 
     tls: speak TLS to it, whatever certificate it shows, as an ALB does. in_flight: requests now. Since it was
     registered: answered, answers that began; unanswered, requests that failed before one did; failed, those and the
-    answers with 5xx. approaches: connections that requests wait for.
+    answers with 5xx. approaches: connections that requests wait for. sent_bytes, received_bytes: of requests to the
+    target and of its answers, health checks not among them, since they were last taken.
     """
 
     def __init__(self, snapshot: TargetSnapshot, tls: bool = False) -> None:
@@ -30,6 +31,8 @@ class TargetConnections:
         self.answered = 0
         self.unanswered = 0
         self.failed = 0
+        self.sent_bytes = 0
+        self.received_bytes = 0
         self.approaches: set[Approaching] = set()
         self._open = _is_open(snapshot)
         self._idle: dict[str, list[UpstreamConnection]] = {}
@@ -52,6 +55,12 @@ class TargetConnections:
         """No connection, or one that broke or went quiet before an answer began."""
         self.unanswered += 1
         self.failed += 1
+
+    def take_bytes(self) -> tuple[int, int]:
+        """Bytes to and from the target since the last time."""
+        taken = self.sent_bytes, self.received_bytes
+        self.sent_bytes = self.received_bytes = 0
+        return taken
 
     def reach_from(self, zone: str) -> Reach:
         """What a new connection of the node in a zone meets: of the host's reach and the network's, the worse."""

@@ -35,7 +35,10 @@ class ResponseSink(Protocol):
 
 
 class Pool(Protocol):
-    """Where a connection belongs."""
+    """Where a connection belongs, and where its bytes are counted."""
+
+    sent_bytes: int
+    received_bytes: int
 
     def put(self, connection: "UpstreamConnection") -> None: ...
     def forget(self, connection: "UpstreamConnection") -> None: ...
@@ -82,6 +85,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.write(text)
 
     def write(self, data: bytes) -> None:
+        self._pool.sent_bytes += len(data)
         if self._deaf:
             self._held_back += data
             if len(self._held_back) > _MOST_HELD_BACK_BYTES:
@@ -168,6 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._opened()
 
     def data_received(self, data: bytes) -> None:
+        self._pool.received_bytes += len(data)
         sink = self._sink
         if sink is None or self._transport is None:
             self.close()
