@@ -123,12 +123,15 @@ def get_statistics(store: MetricStore, scope: Scope, params: Mapping[str, Any], 
         )
     key = MetricKey.of(scope, params["Namespace"], params["MetricName"], dimensions_of(params.get("Dimensions")))
     datapoints = []
-    for time_s, aggregate in store.periods(key, start_s, end_s, period_s, params.get("Unit")):
-        point: dict[str, Any] = {name: statistic(aggregate, name) for name in plain if name in PLAIN_STATISTICS}
-        percentiles = {name: value for name in extended if (value := statistic(aggregate, name)) is not None}
-        if percentiles:
-            point["ExtendedStatistics"] = percentiles
-        datapoints.append({"Timestamp": moment(time_s), "Unit": store.unit_at(key, time_s), **point})
+    for unit in store.units(key):
+        if params.get("Unit") not in (None, unit):
+            continue
+        for time_s, aggregate in store.periods(key, start_s, end_s, period_s, unit):
+            point: dict[str, Any] = {name: statistic(aggregate, name) for name in plain if name in PLAIN_STATISTICS}
+            percentiles = {name: value for name in extended if (value := statistic(aggregate, name)) is not None}
+            if percentiles:
+                point["ExtendedStatistics"] = percentiles
+            datapoints.append({"Timestamp": moment(time_s), "Unit": unit, **point})
     return {"Label": params["MetricName"], "Datapoints": datapoints}
 
 

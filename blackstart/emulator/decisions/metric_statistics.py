@@ -3,20 +3,20 @@
 Source: CloudWatch user guide, "CloudWatch statistics definitions"; "Percentile-based alarms and low data samples".
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from blackstart.emulator.decisions.extended_statistics import Extended, extended
 
 PLAIN_STATISTICS = ("SampleCount", "Sum", "Average", "Minimum", "Maximum")
-EXTENDED = re.compile(r"(p|tm)(\d{1,3}(?:\.\d{1,10})?)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(NamedTuple):
     """What is kept of a metric's samples.
 
     count, total: SampleCount and Sum as CloudWatch shows them (traffic metrics: multiplied by the speed). real_count:
-    samples that were really taken. weights: how often each value was seen, None when only a statistic set is known.
+    samples that were really taken. weights: how often each value was seen; None when all were alike (minimum equals
+    maximum), and when only a statistic set is known.
     """
 
     count: float
@@ -29,13 +29,12 @@ class Aggregate:
 
 def of_value(value: float, times: float = 1.0) -> Aggregate:
     """One value, seen so many times."""
-    return Aggregate(times, value * times, value, value, times, {value: times})
+    return Aggregate(times, value * times, value, value, times, None)
 
 
 def of_statistic_set(count: float, total: float, minimum: float, maximum: float) -> Aggregate:
     """A client's own aggregate. Percentiles exist only where it names every value: one sample, or all alike."""
-    weights = {minimum: count} if count == 1 or minimum == maximum else None
-    return Aggregate(count, total, minimum, maximum, count, weights)
+    return Aggregate(count, total, minimum, maximum, count, None)
 
 
 def of_histogram(buckets: Mapping[int, int], total: float, value_of: Callable[[int], float]) -> Aggregate:
@@ -47,7 +46,7 @@ def of_histogram(buckets: Mapping[int, int], total: float, value_of: Callable[[i
 
 def scaled(aggregate: Aggregate, factor: float) -> Aggregate:
     """SampleCount and Sum as a world `factor` times as busy would show them; all else is as measured."""
-    return replace(aggregate, count=aggregate.count * factor, total=aggregate.total * factor)
+    return aggregate._replace(count=aggregate.count * factor, total=aggregate.total * factor)
 
 
 def combined(aggregates: Iterable[Aggregate]) -> Aggregate | None:
@@ -55,93 +54,77 @@ def combined(aggregates: Iterable[Aggregate]) -> Aggregate | None:
     parts = list(aggregates)
     if len(parts) <= 1:
         return parts[0] if parts else None
+    minimum, maximum = min(part.minimum for part in parts), max(part.maximum for part in parts)
     return Aggregate(
         sum(part.count for part in parts),
         sum(part.total for part in parts),
-        min(part.minimum for part in parts),
-        max(part.maximum for part in parts),
+        minimum,
+        maximum,
         sum(part.real_count for part in parts),
-        _added(part.weights for part in parts),
+        _added(parts) if minimum != maximum else None,
     )
 
 
-def _added(parts: Iterable[Mapping[float, float] | None]) -> dict[float, float] | None:
+def _added(parts: Iterable[Aggregate]) -> dict[float, float] | None:
     weights: dict[float, float] = {}
     for part in parts:
-        if part is None:
+        known = distribution(part)
+        if known is None:
             return None
-        for value, weight in part.items():
+        for value, weight in known.items():
             weights[value] = weights.get(value, 0.0) + weight
     return weights
 
 
+def distribution(aggregate: Aggregate) -> Mapping[float, float] | None:
+    """How often each value was really seen, None where that is not known."""
+    if aggregate.weights is None and aggregate.minimum == aggregate.maximum:
+        return {aggregate.minimum: aggregate.real_count}
+    return aggregate.weights
+
+
 def is_statistic(name: str) -> bool:
-    """Whether CloudWatch's name of a statistic is one that `statistic` computes: the five plain ones, pNN and tmNN."""
-    matched = EXTENDED.fullmatch(name)
-    return name in PLAIN_STATISTICS or (matched is not None and 0 <= float(matched[2]) <= 100)
+    """Whether CloudWatch has a statistic of this name: the five plain ones and all extended ones."""
+    return name in PLAIN_STATISTICS or extended(name) is not None
 
 
 def statistic(aggregate: Aggregate, name: str) -> float | None:
-    """The value of a statistic, None where the distribution that it needs is not known.
+    """The value of a statistic, None where the distribution that it needs is not known or has negative values.
 
-    pNN is the nearest rank, tmNN the mean of the lowest NN %. AWS publishes no method; over histograms the value is
-    the bucket's. Raises ValueError for a name that `is_statistic` refuses.
+    Raises ValueError for a name that `is_statistic` refuses.
     """
-    if not is_statistic(name):
-        raise ValueError(f"{name} is not a statistic")
-    if name == "SampleCount":
-        return aggregate.count
-    if name == "Sum":
-        return aggregate.total
-    if name == "Minimum":
-        return aggregate.minimum
-    if name == "Maximum":
-        return aggregate.maximum
     if name == "Average":
         return aggregate.total / aggregate.count if aggregate.count else None
-    return _of_distribution(aggregate, name)
+    if name == "Sum":
+        return aggregate.total
+    if name == "SampleCount":
+        return aggregate.count
+    if name == "Maximum":
+        return aggregate.maximum
+    if name == "Minimum":
+        return aggregate.minimum
+    wanted = extended(name)
+    if wanted is None:
+        raise ValueError(f"{name} is not a statistic")
+    return _of_distribution(aggregate, wanted)
 
 
-def _of_distribution(aggregate: Aggregate, name: str) -> float | None:
-    matched = EXTENDED.fullmatch(name)
-    if matched is None or not aggregate.weights:
+def _of_distribution(aggregate: Aggregate, wanted: Extended) -> float | None:
+    weights = distribution(aggregate)
+    if not weights or aggregate.minimum < 0:
         return None
-    ratio = float(matched[2]) / 100
-    if matched[1].lower() == "p":
-        return _percentile(aggregate.weights, ratio)
-    return _trimmed_mean(aggregate.weights, ratio)
-
-
-def _percentile(weights: Mapping[float, float], ratio: float) -> float:
-    wanted = sum(weights.values()) * ratio
-    reached = 0.0
-    for value in sorted(weights):
-        reached += weights[value]
-        # a sum of floats may miss the whole by its last bit
-        if reached >= wanted - 1e-9:
-            return value
-    return max(weights)
-
-
-def _trimmed_mean(weights: Mapping[float, float], ratio: float) -> float | None:
-    left = wanted = sum(weights.values()) * ratio
-    total = 0.0
-    for value in sorted(weights):
-        taken = min(weights[value], left)
-        total += value * taken
-        left -= taken
-    return total / wanted if wanted else None
+    return wanted.of(weights, aggregate.count)
 
 
 def has_low_samples(name: str, real_count: float) -> bool:
     """Whether a percentile rests on too few samples to be significant.
 
-    Below 10/(1-p) samples for p of 0.5 and more, below 10/p under it. Plain statistics never do. Real counts decide:
+    Below 10/(1-p) samples for p of 0.5 and more, below 10/p under it. Other statistics never do. Real counts decide:
     a busier world is shown, but was not measured.
     """
-    matched = EXTENDED.fullmatch(name)
-    if matched is None or matched[1].lower() != "p":
+    wanted = extended(name)
+    if wanted is None or wanted.kind != "p":
         return False
-    ratio = float(matched[2]) / 100
+    ratio = wanted.high
     rarer = 1 - ratio if ratio >= 0.5 else ratio
     return rarer > 0 and real_count < 10 / rarer - 1e-6
