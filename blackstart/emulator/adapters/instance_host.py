@@ -10,6 +10,7 @@ in:  {"op": "start", "key", "argv", "env", "log", "probe": [host, port] | null}
 out: {"event": "started", "key", "pid"}  {"event": "start_failed", "key", "error"}
      {"event": "ready", "key", "boot_real_s"}  {"event": "exited", "key", "exit_code", "log_tail", "asked"}
      {"event": "done", "request", "matched"}  {"event": "alive"} each second
+     {"event": "usage", "key": "usage", "monotonic_ns", "cpu_real_s": {key: CPU seconds since its start}} each second
 """
 
 import contextlib
@@ -31,6 +32,8 @@ FAST_PROBE_REAL_S = 0.02
 SLOW_PROBE_REAL_S = 0.25
 SWEEPS = 50
 ALIVE_REAL_S = 1.0
+FAMILY_REAL_S = 5.0
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -49,6 +52,8 @@ class Service:
         self.started_real_s = time.monotonic()
         self.next_probe_real_s = 0.0
         self.asked = False
+        self.family = {process.pid}
+        self.cpu_of_the_gone_real_s = 0.0
         self.kill_at_real_s: float | None = None
 
 
@@ -61,6 +66,8 @@ class Host:
         self.stopping = False
         self._unread = b""
         self._alive_at_real_s = 0.0
+        self._family_at_real_s = 0.0
+        self._owners: dict[int, str] = {}
 
     def run(self) -> None:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -99,6 +106,33 @@ class Host:
         if now >= self._alive_at_real_s:
             self._alive_at_real_s = now + ALIVE_REAL_S
             emit(event="alive")
+            if self.services:
+                self._say_usage(now)
+
+    def _say_usage(self, now: float) -> None:
+        if now >= self._family_at_real_s:
+            self._family_at_real_s = now + FAMILY_REAL_S
+            self._find_families()
+        at_ns = time.monotonic_ns()
+        used = {one.key: round(_cpu_real_s(one), 2) for one in self.services.values() if one.family}
+        emit(event="usage", key="usage", monotonic_ns=at_ns, cpu_real_s=used)
+
+    def _find_families(self) -> None:
+        """Whose each process is: of a service's session, or begun by one of its processes. A look at all of /proc is
+        dear, so it is seldom; a process that lives shorter counts when its parent, or this process, has waited for it.
+        """
+        sessions = {service.process.pid: service.key for service in self.services.values()}
+        status = {pid: found for pid in _all_pids() if (found := _status(pid)) is not None}
+        known, self._owners = self._owners, {}
+        for pid in sorted(status):
+            _, parent, session = status[pid]
+            owner = sessions.get(session) or known.get(pid) or self._owners.get(parent)
+            if owner in self.services:
+                self._owners[pid] = owner
+        for service in self.services.values():
+            service.family = {service.process.pid} if service.process.returncode is None else set()
+        for pid, owner in self._owners.items():
+            self.services[owner].family.add(pid)
 
     def _read_commands(self) -> None:
         chunk = os.read(0, 65536)
@@ -182,12 +216,20 @@ class Host:
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            self._note_usage(pid, used.ru_utime + used.ru_stime)
             self._note_exit(pid, os.waitstatus_to_exitcode(status))
+
+    def _note_usage(self, pid: int, cpu_real_s: float) -> None:
+        owner = self._owners.pop(pid, None)
+        for service in self.services.values():
+            if service.key == owner or service.process.pid == pid:
+                service.cpu_of_the_gone_real_s += cpu_real_s
+                service.family.discard(pid)
 
     def _note_exit(self, pid: int, exit_code: int) -> None:
         for service in list(self.services.values()):
@@ -262,6 +304,20 @@ def _status(pid: int) -> tuple[str, int, int] | None:
     except OSError:
         return None
     return fields[0].decode(), int(fields[1]), int(fields[3])
+
+
+def _cpu_real_s(service: Service) -> float:
+    """CPU seconds of a service's processes so far, the children that they waited for among them."""
+    ticks = 0
+    for pid in tuple(service.family):
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+                fields = stat.read().rpartition(b")")[2].split()
+        except OSError:
+            service.family.discard(pid)
+        else:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / TICKS_A_SECOND + service.cpu_of_the_gone_real_s
 
 
 def _environ_has(pid: int, *entries: bytes) -> bool:
