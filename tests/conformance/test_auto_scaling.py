@@ -4,28 +4,13 @@ Sources: EC2 Auto Scaling user guide: "Health checks for instances in an Auto Sc
 grace period", "Suspend and resume processes", "Instance maintenance policies", "Verify a scaling activity".
 """
 
-import importlib.util
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-
-EMULATOR_TESTS = Path(__file__).parent.parent / "emulator"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"auto_scaling_tests_{name}", EMULATOR_TESTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-web_stack, rig = load("web_stack"), load("rig")
+import rig
+import web_stack
 
 
 class Tier:

@@ -2,19 +2,18 @@
 
 import gzip
 import http.client
-import importlib.util
 import json
 import shlex
 import socket
 import ssl
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import running_emulator
 from botocore.exceptions import ClientError
 
 from blackstart.emulator.decisions.access_log import FIELDS
@@ -25,18 +24,6 @@ ON = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "web-logs", "ac
 ACCOUNT = "123456789012"
 FOLDER = f"web/AWSLogs/{ACCOUNT}/elasticloadbalancing/us-east-1"
 NODE = "127.99.1.1"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"access_log_tests_{name}", Path(__file__).parent / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-rig_module = load("rig")
 
 
 class Logging:
@@ -80,13 +67,6 @@ class Logging:
 
     def lines(self, key: str) -> list[str]:
         return gzip.decompress(self.s3.get_object(Bucket="web-logs", Key=key)["Body"].read()).decode().splitlines()
-
-
-@pytest.fixture
-def rig() -> Iterator[Any]:
-    made = rig_module.Rig()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -280,4 +260,4 @@ def two_entries(logged: Logging) -> list[dict[str, str]]:
 
 
 def eventually(holds: Callable[[], Any]) -> Any:
-    return load("conftest").until(holds, 12.0)
+    return running_emulator.until(holds, 12.0)

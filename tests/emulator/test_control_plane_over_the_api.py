@@ -1,13 +1,11 @@
 """EC2, target registration, SSM and the validators, asked through boto3 on moto in this process with a manual clock."""
 
 import base64
-import importlib.util
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import web_stack
 from botocore.exceptions import ClientError
 
 from blackstart.domain.journal import EmulatorMeasured
@@ -15,27 +13,6 @@ from blackstart.domain.target_health import TargetState
 from blackstart.emulator.controllers.measurement import OwnFailures
 from blackstart.emulator.protocol import Hello, Lag
 from blackstart.emulator.snapshot import Reach
-
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"control_plane_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-web_stack, rig_module = load("web_stack"), load("rig")
-
-
-@pytest.fixture
-def rig() -> Iterator[Any]:
-    made = rig_module.Rig()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,34 +3,20 @@
 Real processes, bounded to seconds; what is killed when is drawn from a seed that a failure names.
 """
 
-import importlib.util
 import os
 import random
 import signal
 import threading
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import running_emulator as support
+import web_stack
 
 from blackstart.domain.emulator_status import EmulatorStatus
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"kill_anything_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-web_stack, support = load("web_stack"), load("conftest")
 until, alive, processes_with = support.until, support.alive, support.processes_with
 
 

@@ -1,6 +1,5 @@
 """The whole emulator in its processes: few tests, bounded to seconds."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -11,26 +10,14 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import running_emulator as support
+import web_stack
 
 from blackstart.domain.emulator_status import EmulatorStatus
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"emulator_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-web_stack, support = load("web_stack"), load("conftest")
 until, alive, processes_with = support.until, support.alive, support.processes_with
 Start = Callable[..., Any]
 

@@ -1,29 +1,16 @@
 """Certificates of HTTPS listeners over the API: ACM's and IAM's, what is shown and what is refused."""
 
-import importlib.util
 import ssl
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import trustme
 from botocore.exceptions import ClientError
+from rig import Rig
 
 from blackstart.emulator.snapshot import Certificate, ListenerSnapshot
 
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"certificate_tests_{name}", Path(__file__).parent / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-Rig = load("rig").Rig
 FIXED = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}]
 OWN_AUTHORITY = trustme.CA()
 

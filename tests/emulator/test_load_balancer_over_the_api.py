@@ -1,36 +1,14 @@
 """Target health as the API answers it, over moto's own serializer."""
 
-import importlib.util
-from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import pytest
+import web_stack
 
 from blackstart.emulator.protocol import Lag, Mitigated
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"target_health_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def rig() -> Iterator[Any]:
-    made = load("rig").Rig()
-    yield made
-    made.close()
-
 
 def test_a_targets_health_its_check_port_and_its_override_are_answered(rig: Any) -> None:
-    stack = load("web_stack").WebStack(rig.client, desired=2)
+    stack = web_stack.WebStack(rig.client, desired=2)
     rig.run(60, 5)
     well, sick = sorted(stack.members())
     rig.sick.add(sick)
@@ -55,7 +33,7 @@ def test_a_targets_health_its_check_port_and_its_override_are_answered(rig: Any)
 
 
 def test_what_anomaly_detection_found_is_answered_while_mitigation_is_on(rig: Any) -> None:
-    stack = load("web_stack").WebStack(rig.client, desired=3)
+    stack = web_stack.WebStack(rig.client, desired=3)
     rig.run(60, 5)
     first, second, third = sorted(stack.members())
     mitigated = tuple(
@@ -84,7 +62,7 @@ def test_what_anomaly_detection_found_is_answered_while_mitigation_is_on(rig: An
 
 
 def test_a_deregistered_port_drains_while_the_other_stays(rig: Any) -> None:
-    stack = load("web_stack").WebStack(rig.client, desired=1)
+    stack = web_stack.WebStack(rig.client, desired=1)
     rig.run(60, 5)
     (member,) = stack.members()
     stack.elb.register_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": member, "Port": 9090}])

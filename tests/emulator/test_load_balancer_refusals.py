@@ -5,27 +5,16 @@ Sources: elbv2 API reference (errors of each action), ELB user guide "Quotas for
 ours (`docs/fidelity.md`).
 """
 
-import importlib.util
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import web_stack
 from botocore.exceptions import ClientError
+from rig import Rig
 
-HERE = Path(__file__).parent
 NOWHERE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:{}/app/gone/0123456789abcdef"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"refusal_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Shop:
@@ -33,7 +22,7 @@ class Shop:
 
     def __init__(self, rig: Any) -> None:
         self.rig = rig
-        self.stack = load("web_stack").WebStack(rig.client, desired=0)
+        self.stack = web_stack.WebStack(rig.client, desired=0)
         self.elb, self.ec2 = self.stack.elb, self.stack.ec2
         self.balancer, self.group, self.subnets = self.stack.balancer, self.stack.target_group, self.stack.subnets
         self.listener = self.elb.describe_listeners(LoadBalancerArn=self.balancer)["Listeners"][0]["ListenerArn"]
@@ -95,7 +84,7 @@ ELSEWHERE: dict[str, Any] = {"RedirectConfig": {"Host": "example.com", "StatusCo
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Shop]:
-    rig = load("rig").Rig()
+    rig = Rig()
     yield Shop(rig)
     rig.close()
 
@@ -592,7 +581,7 @@ def stranger(shop: Shop) -> str:
     """A running instance of another network."""
     vpc = shop.ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = shop.ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
-    parameter = load("web_stack").IMAGE_PARAMETER
+    parameter = web_stack.IMAGE_PARAMETER
     image = shop.rig.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     ran = shop.ec2.run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SubnetId=subnet)
     shop.rig.run(12, 6)
@@ -801,7 +790,7 @@ def test_deleting_a_security_group_of_a_load_balancer_is_refused(shop: Shop) -> 
 def test_a_subnet_and_a_security_group_can_be_deleted_once_their_instance_is_terminated(shop: Shop) -> None:
     subnet = shop.ec2.create_subnet(VpcId=shop.vpc, CidrBlock="10.0.200.0/24")["Subnet"]["SubnetId"]
     group = shop.ec2.create_security_group(GroupName="worker", Description="d", VpcId=shop.vpc)["GroupId"]
-    parameter = load("web_stack").IMAGE_PARAMETER
+    parameter = web_stack.IMAGE_PARAMETER
     image = shop.rig.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     launch = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
     ran = shop.ec2.run_instances(**launch, SubnetId=subnet, SecurityGroupIds=[group])["Instances"][0]["InstanceId"]

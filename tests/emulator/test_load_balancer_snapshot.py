@@ -4,15 +4,14 @@ Asked through boto3 on moto in this process. Sources: elbv2 API reference (Actio
 LoadBalancerAttribute).
 """
 
-import importlib.util
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import web_stack
 from botocore.exceptions import ClientError
 from moto import settings
+from rig import Rig
 
 from blackstart.domain.unserved import UnservedKind
 from blackstart.emulator.adapters.moto_ledger import unserved
@@ -37,24 +36,13 @@ from blackstart.emulator.snapshot import (
     WeightedGroup,
 )
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"snapshot_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 class Tier:
     """A web tier without instances, and what the data plane was last told of it."""
 
     def __init__(self, rig: Any) -> None:
         self.rig = rig
-        self.stack = load("web_stack").WebStack(rig.client, desired=0)
+        self.stack = web_stack.WebStack(rig.client, desired=0)
         self.elb = self.stack.elb
         self.vpc = self.elb.describe_target_groups(Names=["web"])["TargetGroups"][0]["VpcId"]
         self.listener = self.elb.describe_listeners(LoadBalancerArn=self.stack.balancer)["Listeners"][0]["ListenerArn"]
@@ -98,7 +86,7 @@ class Tier:
 
 @pytest.fixture(scope="module")
 def tier() -> Iterator[Tier]:
-    rig = load("rig").Rig()
+    rig = Rig()
     yield Tier(rig)
     rig.close()
 

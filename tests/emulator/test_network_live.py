@@ -1,32 +1,18 @@
 """The network's cuts with real sockets: what a client, a target and a health check see of them."""
 
 import http.client
-import importlib.util
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import running_emulator as support
+import web_stack
 from dnslib import DNSRecord
 
-HERE = Path(__file__).parent
 SERVED_PORT = 8080  # port 80, served 8000 higher
 CUT_REAL_S = 0.6
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"network_live_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-web_stack, support = load("web_stack"), load("conftest")
 
 
 @pytest.fixture(scope="module")

@@ -1,35 +1,11 @@
 """What the network keeps from a stack's load balancer, its clients and its targets, in the snapshots that follow."""
 
-import importlib.util
-from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import web_stack
 
 from blackstart.emulator.snapshot import Reach, Snapshot
-
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"network_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-web_stack, rig_module = load("web_stack"), load("rig")
-
-
-@pytest.fixture
-def rig() -> Iterator[Any]:
-    made = rig_module.Rig()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """The stack at a glance: what the status says is what the AWS calls say, cheaply, and the page escapes every name."""
 
-import importlib.util
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import pytest
+import rig as rig_module
+import web_stack
 
 from blackstart.domain.clock import Anchor
 from blackstart.domain.emulator_overview import (
@@ -28,27 +25,6 @@ from blackstart.emulator.composition import look
 from blackstart.emulator.controllers.overview import Declared, RecentTraffic, Sight, action_in_words, overview
 from blackstart.emulator.protocol import CounterRow, Counters, Lag
 from blackstart.emulator.snapshot import FixedResponse, Forward, Redirect, Snapshot, WeightedGroup
-
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"status_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-rig_module, web_stack = load("rig"), load("web_stack")
-
-
-@pytest.fixture
-def rig() -> Iterator[Any]:
-    made = rig_module.Rig()
-    yield made
-    made.close()
 
 
 def seen(rig: Any, **traffic: Any) -> Overview:

@@ -1,38 +1,24 @@
 """The zonal shift API as boto3 calls it, through the middleware, on a manual clock."""
 
-import importlib.util
 import io
 import json
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import boto3
 import pytest
+import web_stack
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from rig import Rig
 
 from blackstart.emulator.adapters.arc_zonal_shift import ArcZonalShift
 from blackstart.emulator.adapters.middleware import Middleware
 from blackstart.emulator.controllers.zonal_shifts import ZonalShiftsController
 
-HERE = Path(__file__).parent
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"zonal_shift_tests_{name}", HERE / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-web_stack, rig_module = load("web_stack"), load("rig")
 AWAY_FROM = "use1-az1"  # us-east-1b in moto
 
 
@@ -116,7 +102,7 @@ class Shifts:
 
 @pytest.fixture
 def shifts() -> Iterator[Shifts]:
-    rig = rig_module.Rig()
+    rig = Rig()
     try:
         mutated = threading.Event()
         middleware = Middleware(
