@@ -1,11 +1,11 @@
 """What one pass of all controllers costs, by the number of instances.
 
-Run `python benchmarks/controllers_pass.py [INSTANCES ...]` (default 100 1000 3000 10000; the last takes minutes, most of
-it moto's launches). Controllers and moto run in this process, as tests/emulator/rig.py joins them: no HTTP, no
+Run `python benchmarks/controllers_pass.py [INSTANCES ...]` (default 100 1000 3000 10000; the last takes minutes, most
+of it moto's launches). Controllers and moto run in this process, as tests/emulator/rig.py joins them: no HTTP, no
 processes. Groups of 12, 60 and 228 instances over three zones, each behind a target group of its own, all healthy. Then
 passes of all controllers, a virtual second apart: quiet ones, and ones in which the load balancer nodes changed their
-opinion of 1 % of the targets just before (reading that news counts). Figures are processor milliseconds of this process;
-the median is what is judged, the shares of the controllers are of the median pass.
+opinion of 1 % of the targets just before (reading that news counts). Figures are processor milliseconds of this
+process; the median is what is judged, the shares of the controllers are of the median pass.
 
 Exits with 1 when a pass over 1,000 instances costs 20 ms or more, over 10,000 250 ms or more, or when a pass costs more
 than three times as much for each instance as it does with a third to a tenth as many.
@@ -23,7 +23,7 @@ from blackstart.domain.target_health import TargetReason, TargetState
 from blackstart.emulator.protocol import HealthChanged
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "emulator"))
-from rig import Rig  # noqa: E402 - the one that the behaviour tests drive, so that both keep step with the controllers
+from rig import Rig
 
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 IMAGE_PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"

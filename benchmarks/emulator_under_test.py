@@ -4,14 +4,17 @@ Everything is made by API calls and ends with the `with` block.
 """
 
 import json
+import os
 import shlex
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from blackstart.aws_clients import AwsClients
 from blackstart.domain.emulator_status import EmulatorStatus
@@ -42,12 +45,57 @@ class Emulator:
         time.sleep(self.started.anchor.real_s(virtual_s))
 
 
+class Endpoint(NamedTuple):
+    """An AWS endpoint. pid: of the process that answers; client: boto3 clients of it by service name."""
+
+    url: str
+    pid: int
+    client: Callable[[str], Any]
+
+    @classmethod
+    def of(cls, emulator: Emulator) -> "Endpoint":
+        """An emulator's."""
+        control_plane = next(one.pid for one in emulator.started.processes if one.name == "control plane")
+        return cls(emulator.started.endpoint, control_plane or 0, emulator.client)
+
+
+@contextmanager
+def plain_moto() -> Iterator[Endpoint]:
+    """moto's own server on a free port, in an environment without settings of moto's or of AWS."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MOTO_", "AWS_"))}
+    command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(url, process)
+        yield Endpoint(url, process.pid, AwsClients(REGION, url).client)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=30):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("moto_server did not start: is moto installed in the environment that runs this?")
+
+
 @contextmanager
 def emulator(
-    speed: float, parameters: Mapping[str, float] | None = None, app: Sequence[str] = ()
+    speed: float,
+    parameters: Mapping[str, float] | None = None,
+    app: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Iterator[Emulator]:
-    """Start one on a free port; it ends with its standard input."""
+    """Start one on a free port; it ends with its standard input. options: further words of its command line."""
     command = [sys.executable, "-m", "blackstart.emulator", "--port", "0", "--lifeline", "--speed", str(speed)]
+    command += options
     for name, value in (parameters or {}).items():
         command += ["--parameter", f"{name}={value}"]
     if app:

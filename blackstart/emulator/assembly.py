@@ -120,6 +120,7 @@ def assemble(
     from blackstart.emulator.adapters import (
         arc_zonal_shift,
         certificate_calls,
+        moto_answers,
         moto_auto_scaling_calls,
         moto_cloudformation,
         moto_cloudwatch,
@@ -202,6 +203,7 @@ def assemble(
     logs.install(patches)
     certificate_calls.install(patches)
     validators.install(patches)
+    moto_answers.install(patches)
     undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
 
     def undo() -> None:
