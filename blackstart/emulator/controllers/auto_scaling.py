@@ -8,7 +8,7 @@ from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.controllers.group_members import GroupMembers
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, LaunchError, Member
 from blackstart.emulator.decisions import activity as words
-from blackstart.emulator.decisions.activity import ActivityStatus, CapacityChange
+from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus, CapacityChange
 from blackstart.emulator.decisions.capacity import (
     Launch,
     Mark,
@@ -161,11 +161,23 @@ class AutoScalingController:
         except LaunchError as error:
             memory.retry_launch_s = now_s + self._parameters.group_health_period_s
             description = words.launch_failed_description(str(error))
-            failed = self.log.begin(group.name, group.arn, description, cause, zone, "", now_s)
+            failed = self.log.begin(
+                group.name, group.arn, description, cause, zone, "", now_s, kind=ActivityKind.LAUNCH
+            )
             failed.finish(ActivityStatus.FAILED, now_s, str(error))
             return
         description = words.launch_description(instance.instance_id)
-        activity = self.log.begin(group.name, group.arn, description, cause, zone, instance.subnet, now_s)
+        activity = self.log.begin(
+            group.name,
+            group.arn,
+            description,
+            cause,
+            zone,
+            instance.subnet,
+            now_s,
+            kind=ActivityKind.LAUNCH,
+            instance_id=instance.instance_id,
+        )
         activity.status_code, activity.progress = ActivityStatus.PRE_IN_SERVICE.value, 30
         member = self.members.join(group, memory, instance, now_s)
         member.register = Process.ADD_TO_LOAD_BALANCER not in settings.suspended

@@ -8,7 +8,7 @@ from blackstart.emulator.controllers.activity_log import Activity, ActivityLog
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Launched, Member
 from blackstart.emulator.decisions import activity as words
-from blackstart.emulator.decisions.activity import ActivityStatus
+from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.scaling_group import (
     COMING,
@@ -102,7 +102,17 @@ class GroupMembers:
         if member.launching is not None and member.launching.end_time is None:
             member.launching.finish(ActivityStatus.CANCELLED, now_s)
         description = words.terminate_description(member.instance_id)
-        activity = self._log.begin(group.name, group.arn, description, cause, member.instance.zone, "", now_s)
+        activity = self._log.begin(
+            group.name,
+            group.arn,
+            description,
+            cause,
+            member.instance.zone,
+            member.instance.subnet,
+            now_s,
+            kind=ActivityKind.TERMINATE,
+            instance_id=member.instance_id,
+        )
         member.terminating = activity
         member.terminate_at_s = now_s + (delay_s if running else 0.0)
         if running and delay_s > 0:

@@ -9,6 +9,14 @@ from blackstart.domain.model import Model
 from blackstart.emulator.decisions.scaling_group import Unhealthy
 
 
+class ActivityKind(StrEnum):
+    """What an activity is about. other: moved to standby, attached, detached and the like."""
+
+    LAUNCH = "launch"
+    TERMINATE = "terminate"
+    OTHER = "other"
+
+
 class ActivityStatus(StrEnum):
     PRE_IN_SERVICE = "PreInService"
     IN_PROGRESS = "InProgress"
