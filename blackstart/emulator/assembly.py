@@ -12,18 +12,21 @@ from blackstart.emulator.control_plane import Controller, Effect, Report
 from blackstart.emulator.controllers.access_logs import AccessLogController
 from blackstart.emulator.controllers.alarms import AlarmsController
 from blackstart.emulator.controllers.auto_scaling import AutoScalingController
+from blackstart.emulator.controllers.ec2_capacity import Ec2Capacity
 from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController, ServiceSettings
 from blackstart.emulator.controllers.health_registry import HealthRegistry
+from blackstart.emulator.controllers.load_balancer_metrics import LoadBalancerMetricsController
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
 from blackstart.emulator.controllers.member_requests import MemberRequests
 from blackstart.emulator.controllers.metric_store import MetricStore
-from blackstart.emulator.controllers.metrics import MetricsController
 from blackstart.emulator.controllers.network import NetworkView
 from blackstart.emulator.controllers.run_command import RunCommandController
 from blackstart.emulator.controllers.service_host import ServiceHost
+from blackstart.emulator.controllers.spot_interruptions import SpotInterruptions
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.controllers.zonal_shifts import ZonalShiftsController
+from blackstart.emulator.decisions.ec2_capacity import Limits
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import AccessLogged, Counters, HealthChanged, Hello, Lag, Upward
 from blackstart.emulator.snapshot import Snapshot
@@ -61,12 +64,14 @@ class Controllers:
 
     registry: HealthRegistry
     ec2: Ec2LifecycleController
+    capacity: Ec2Capacity
+    spot: SpotInterruptions
     scaling: AutoScalingController
     network: NetworkView
     balancing: LoadBalancingController
     shifts: ZonalShiftsController
     commands: RunCommandController
-    metrics: MetricsController
+    metrics: LoadBalancerMetricsController
     alarms: AlarmsController
     measurement: MeasurementController
     access_logs: AccessLogController
@@ -77,6 +82,7 @@ class Controllers:
         """The order of a tick: causes before effects."""
         return (
             self.ec2,
+            self.spot,
             self.scaling,
             self.network,
             self.balancing,
@@ -91,7 +97,7 @@ class Controllers:
         """News from the data plane. Called under the lock."""
         if isinstance(message, HealthChanged):
             self.registry.apply(message)
-            self.metrics.health_changed()
+            self.metrics.health_changed(message.target_group_arn)
         elif isinstance(message, Hello):
             self.measurement.on_hello(message.pid)
             self.registry.replace(message.health)
@@ -113,9 +119,11 @@ def assemble(
     publish: Callable[[Snapshot], None],
     new_id: Callable[[], str],
     authority: Authority | None = None,
+    capacity: Limits | None = None,
 ) -> Controllers:
     """Make the controllers and hand moto's reactions to them. publish: does no I/O; new_id: of activities; authority:
-    signs the certificates that are requested, by default one of its own.
+    signs the certificates that are requested, by default one of its own; capacity: how many instances fit, by default
+    any number.
     """
     from blackstart.emulator.adapters import (
         arc_zonal_shift,
@@ -124,6 +132,7 @@ def assemble(
         moto_auto_scaling_calls,
         moto_cloudformation,
         moto_cloudwatch,
+        moto_ec2_template,
         moto_elbv2_targets,
         moto_ssm,
         validators,
@@ -132,18 +141,20 @@ def assemble(
     from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
+    from blackstart.emulator.adapters.moto_ec2_launch import MotoLaunches
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
+    from blackstart.emulator.adapters.moto_events import MotoEvents
     from blackstart.emulator.adapters.moto_ledger import unserved
     from blackstart.emulator.adapters.moto_network import MotoNetwork
 
     certificates = Certificates(authority or Authority())
-    instances, groups, declared_network = MotoInstances(), MotoGroups(), MotoNetwork()
+    instances, groups, declared_network, events = MotoInstances(), MotoGroups(), MotoNetwork(), MotoEvents()
     balancers = MotoLoadBalancers(parameters, certificates.certificates_of)
     registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
 
     def publish_and_count(snapshot: Snapshot) -> None:
         publish(snapshot)
-        metrics.on_snapshot(snapshot)
+        metrics.health_changed()
 
     def failing_open(load_balancer_arn: str) -> bool:
         return balancing.failing_open(load_balancer_arn)
@@ -160,7 +171,10 @@ def assemble(
         queue=frame.queue,
         address_of=addresses.instance,
         port_of=lambda instance_id: service_port(target_groups_of(instance_id), balancers, book, instance_id),
+        events=events,
     )
+    room = Ec2Capacity(capacity or {}, lambda: ec2.occupied)
+    spot = SpotInterruptions(ec2, events, instances.interruption_behaviour)
     network = NetworkView(declared_network)
     shifts = ZonalShiftsController(
         arc_zonal_shift.MotoManagedResources(),
@@ -183,7 +197,14 @@ def assemble(
         mitigated=lambda: measurement.mitigated,
     )
     scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
-    metrics = MetricsController(store, registry, frame.speed, balancing.census, parameters.metric_delay_s)
+    metrics = LoadBalancerMetricsController(
+        store,
+        registry,
+        frame.speed,
+        balancing.census,
+        mitigated=lambda: measurement.mitigated,
+        delay_s=parameters.metric_delay_s,
+    )
     commands = RunCommandController(ec2, frame.post, instances.units)
     logs = AccessLogStore()
     alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
@@ -195,6 +216,9 @@ def assemble(
     )
     moto_cloudformation.install(patches)
     instances.install(patches, ec2, frame.now_s)
+    MotoLaunches(instances, ec2, room.room, frame.now_s).install(patches)
+    moto_ec2_template.install(patches)
+    events.install(patches)
     declared_network.install(patches)
     balancers.install(patches, frame.now_s)
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
@@ -213,6 +237,8 @@ def assemble(
     return Controllers(
         registry=registry,
         ec2=ec2,
+        capacity=room,
+        spot=spot,
         scaling=scaling,
         network=network,
         balancing=balancing,

@@ -12,10 +12,10 @@ from blackstart.emulator.controllers.load_balancer_facts import (
     OpenNetwork,
     TargetGroupFacts,
 )
-from blackstart.emulator.controllers.metrics import CountedTarget, HostCensus
 from blackstart.emulator.controllers.snapshot_building import SnapshotBuilder
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.decisions.anomaly import NO_ANOMALY, Anomaly
+from blackstart.emulator.decisions.host_counts import HostCensus
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
 from blackstart.emulator.decisions.routing import RoutableTarget, RouteReason, routing_pool
 from blackstart.emulator.decisions.target_health import TargetHealth, combined_health
@@ -118,18 +118,9 @@ class LoadBalancingController:
         return tuple((r.target_id, r.port) for r in self._book.registrations(target_group_arn))
 
     def census(self) -> tuple[HostCensus, ...]:
-        """The target groups in use with the targets that HealthyHostCount counts."""
+        """The target groups in use, whose hosts are counted."""
         return tuple(
-            HostCensus(
-                load_balancer_arn=balancer.arn,
-                target_group_arn=group.arn,
-                node_zones=balancer.zones,
-                targets=tuple(
-                    CountedTarget(target_id=target.target_id, port=target.port, zone=target.zone)
-                    for target in group.targets
-                    if target.held is None
-                ),
-            )
+            HostCensus(balancer.arn, balancer.zones, self._shifted_zone(balancer.arn), group)
             for balancer in self._balancers
             for group in self.snapshot.target_groups
             if group.arn in balancer.uses
