@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+_ABSENT = object()
+
 
 class Patches:
     """Replacements made so far, newest last."""
@@ -17,7 +19,17 @@ class Patches:
         self._made.append((owner, name, original))
         setattr(owner, name, replacement)
 
+    def add(self, owner: Any, name: str, made: Any) -> None:
+        """Give moto what it lacks. Raises TypeError when it has it after all: then it is to be replaced."""
+        if hasattr(owner, name):
+            raise TypeError(f"moto has {owner.__name__}.{name}")
+        self._made.append((owner, name, _ABSENT))
+        setattr(owner, name, made)
+
     def restore(self) -> None:
         while self._made:
             owner, name, original = self._made.pop()
-            setattr(owner, name, original)
+            if original is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
