@@ -132,7 +132,6 @@ def assemble(
         moto_auto_scaling_calls,
         moto_cloudformation,
         moto_cloudwatch,
-        moto_ec2_template,
         moto_elbv2_targets,
         moto_ssm,
         validators,
@@ -217,7 +216,6 @@ def assemble(
     moto_cloudformation.install(patches)
     instances.install(patches, ec2, frame.now_s)
     MotoLaunches(instances, ec2, room.room, frame.now_s).install(patches)
-    moto_ec2_template.install(patches)
     events.install(patches)
     declared_network.install(patches)
     balancers.install(patches, frame.now_s)

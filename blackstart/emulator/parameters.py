@@ -24,6 +24,18 @@ class Parameters(Model):
     stopping_s: float = Field(
         default=20.0, ge=1, le=120, description="StopInstances to stopped; no published figure either"
     )
+    status_check_s: float = Field(
+        default=120.0,
+        ge=30,
+        le=600,
+        description="running to the first result of both status checks; unpublished, users report one to a few minutes",
+    )
+    terminated_visible_s: float = Field(
+        default=3600.0,
+        ge=60,
+        le=7200,
+        description="how long a terminated instance is described; 'about an hour' in practice, unpublished",
+    )
     load_balancer_provisioning_s: float = Field(
         default=0.0,
         ge=0,

@@ -1,65 +1,58 @@
-"""EC2 instances: their states over time, their addresses, and the real process behind each."""
+"""EC2 instances: their states and status checks over time, and the real process behind each.
 
-import shlex
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+A tick touches only the instances in which something is due: a heap has the next moment of each.
+"""
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from blackstart.domain.emulator_status import FailedService
-from blackstart.domain.model import Model
+from blackstart.emulator.controllers.event_bus import Event, EventBus, no_one
+from blackstart.emulator.controllers.instance_facts import InstanceFact, InstanceStore, InstanceTraits
+from blackstart.emulator.controllers.instance_services import InstanceServices, ServiceSettings
 from blackstart.emulator.controllers.service_host import Done, ServiceHost
+from blackstart.emulator.decisions import state_reason, status_checks
 from blackstart.emulator.decisions.instance_lifecycle import (
     Change,
     InstanceLife,
     InstanceState,
     Request,
     advance,
+    due_s,
     launched,
     requested,
 )
+from blackstart.emulator.decisions.state_reason import Initiator, StateReason
+from blackstart.emulator.decisions.status_checks import Checks, Trouble
 from blackstart.emulator.parameters import Parameters
 
-RESPONDER = (sys.executable, "-S", "-E", str(Path(__file__).parent.parent / "adapters" / "responder.py"))
-STOP_TIMEOUT_S = 90.0
-DEFAULT_SERVICE_PORT = 8080
+__all__ = ["Ec2LifecycleController", "InstanceFact", "InstanceStore", "InstanceTraits", "ServiceSettings"]
+SIGSTOP, SIGCONT = 19, 18
+OCCUPYING = frozenset(InstanceState) - {InstanceState.STOPPED, InstanceState.TERMINATED}
+"""The states in which an instance takes up capacity."""
 
 
-class InstanceFact(Model):
-    """What other controllers know of an instance. since_s: when its state began. address: its loopback address."""
+class _Instance:
+    """What is known of one instance."""
 
-    instance_id: str
-    state: InstanceState
-    since_s: float
-    zone: str
-    private_ip: str
-    address: str
+    __slots__ = ("checks", "due_s", "life", "look_s", "rebalance", "traits", "trouble")
 
-
-class InstanceStore(Protocol):
-    """moto's side: which instances exist, and the state that describe_instances shows."""
-
-    def instances(self) -> Iterable[tuple[str, str, str]]:
-        """(instance id, zone, private IP) of every instance."""
-
-    def write(self, instance_id: str, state: InstanceState) -> None: ...
-
-
-class ServiceSettings(Model):
-    """How services are started. app: command line, empty for the minimal responder. environment: without the instance's
-    own variables. logs: one file for each instance.
-    """
-
-    app: tuple[str, ...] = ()
-    environment: dict[str, str] = {}
-    logs: Path
-    speed: float = 1.0
+    def __init__(self, life: InstanceLife, traits: InstanceTraits) -> None:
+        self.life = life
+        self.traits = traits
+        self.checks: Checks = status_checks.not_applicable(life.since_s)
+        self.trouble = Trouble()
+        self.look_s: float | None = None
+        self.rebalance = False
+        self.due_s: float | None = None
 
 
 class Ec2LifecycleController:
-    """Owns the life of every instance. port_of: the port its service listens on. address_of: its loopback address.
+    """Owns the life of every instance. address_of: an instance's loopback address; events: gets state changes.
 
-    queue: runs an effect outside the lock.
+    facts: by instance id, kept up to date in place. occupied: instances that take up capacity, by zone and type.
     """
 
     def __init__(
@@ -72,137 +65,235 @@ class Ec2LifecycleController:
         queue: Callable[[Callable[[], None]], None],
         address_of: Callable[[str], str],
         port_of: Callable[[str], int | None],
+        events: EventBus = no_one,
     ) -> None:
         self._store = store
-        self._host = host
         self._parameters = parameters
-        self._settings = settings
-        self._queue = queue
         self._address_of = address_of
-        self._port_of = port_of
-        self._lives: dict[str, InstanceLife] = {}
-        self._failed: dict[str, FailedService] = {}
-        self._with_service: set[str] = set()
-        self.facts: Mapping[str, InstanceFact] = {}
-        self.boot_max_real_s = 0.0
-        self.pids: dict[str, int] = {}
+        self._events = events
+        self._services = InstanceServices(host, settings, queue=queue, port_of=port_of)
+        self._known: dict[str, _Instance] = {}
+        self._due: list[tuple[float, str]] = []
+        self._facts: dict[str, InstanceFact] = {}
+        self.occupied: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def facts(self) -> Mapping[str, InstanceFact]:
+        return self._facts
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        return self._services.pids
+
+    @property
+    def boot_max_real_s(self) -> float:
+        return self._services.boot_max_real_s
 
     @property
     def failed_services(self) -> tuple[FailedService, ...]:
         """Services that ended without being told to, or did not start."""
-        return tuple(self._failed.values())
+        return self._services.failed
 
     def launched(self, instance_id: str, now_s: float) -> None:
         """An instance was run: it is pending from now on."""
-        self._set(instance_id, launched(now_s))
-        self.refresh()
+        self._known[instance_id] = instance = _Instance(launched(now_s), self._store.traits(instance_id))
+        self._entered(instance_id, instance, state_reason.pending())
 
-    def requested(self, instance_id: str, request: Request, now_s: float) -> None:
-        """A caller starts, stops, terminates or reboots an instance. Raises IncorrectStateError."""
-        life = self._lives.get(instance_id) or launched(now_s)
-        after = requested(life, request, now_s)
-        if after == life:
+    def requested(
+        self, instance_id: str, request: Request, now_s: float, initiator: Initiator = Initiator.USER
+    ) -> None:
+        """Start, stop, terminate or reboot an instance. Raises IncorrectStateError."""
+        instance = self._known.get(instance_id)
+        if instance is None:
+            return
+        before, after = instance.life, requested(instance.life, request, now_s)
+        if after == before:
             return
         if request is not Request.START:
-            self._end_service(instance_id)
-        self._set(instance_id, after)
-        self.refresh()
+            self._services.end(instance_id)
+            self._mended(instance_id, instance, request is not Request.REBOOT, now_s)
+        instance.life = after
+        if after.state is before.state:
+            self._plan(instance_id, instance)
+            return
+        self._left(instance, before.state)
+        if after.state is InstanceState.PENDING:
+            self._entered(instance_id, instance, state_reason.pending())
+        else:
+            terminates = after.state is InstanceState.SHUTTING_DOWN
+            self._entered(instance_id, instance, state_reason.ended(initiator, terminates, now_s))
 
     def check(self, instance_id: str, request: Request, now_s: float) -> None:
         """Raise IncorrectStateError when a request would be refused; changes nothing."""
-        life = self._lives.get(instance_id)
-        if life is not None:
-            requested(life, request, now_s)
+        instance = self._known.get(instance_id)
+        if instance is not None:
+            requested(instance.life, request, now_s)
+
+    def changed(self, instance_id: str) -> None:
+        """An instance's traits changed (its monitoring, its type)."""
+        instance = self._known.get(instance_id)
+        if instance is not None:
+            self._left(instance, instance.life.state)
+            instance.traits = self._store.traits(instance_id)
+            self._publish(instance_id, instance)
+
+    def recommend_rebalance(self, instance_id: str) -> None:
+        """EC2 expects to take the spot instance back."""
+        instance = self._known.get(instance_id)
+        if instance is not None:
+            instance.rebalance = True
+            self._refresh(instance_id, instance)
+
+    def hardware_failed(self, instance_id: str, failed: bool, now_s: float) -> None:
+        """The host below a running instance fails, or works again: its processes stand still meanwhile."""
+        instance = self._known.get(instance_id)
+        if instance is None or instance.life.state is not InstanceState.RUNNING:
+            return
+        if failed is not instance.trouble.hardware:
+            self._services.signal(instance_id, SIGSTOP if failed else SIGCONT, "all")
+            self._troubled(instance_id, instance, instance.trouble._replace(hardware=failed), now_s)
 
     def tick(self, now_s: float) -> None:
-        present = {instance_id for instance_id, _, _ in self._store.instances()}
-        for instance_id in [known for known in self._lives if known not in present]:
-            self._end_service(instance_id)
-            del self._lives[instance_id]
-        for instance_id in present:
-            self._tick_instance(instance_id, now_s)
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Bring `facts` up to date with the lives."""
-        self.facts = {
-            instance_id: InstanceFact(
-                instance_id=instance_id,
-                state=life.state,
-                since_s=life.since_s,
-                zone=zone,
-                private_ip=private_ip,
-                address=self._address_of(instance_id),
-            )
-            for instance_id, zone, private_ip in self._store.instances()
-            if (life := self._lives.get(instance_id)) is not None
-        }
-
-    def _tick_instance(self, instance_id: str, now_s: float) -> None:
-        before = self._lives.get(instance_id) or launched(now_s)
-        life, changes = advance(before, self._parameters, now_s)
-        self._set(instance_id, life)
-        if Change.BOOT_OVER in changes:
-            self.start_service(instance_id)
-
-    def _set(self, instance_id: str, life: InstanceLife) -> None:
-        old = self._lives.get(instance_id)
-        self._lives[instance_id] = life
-        if old is None or old.state is not life.state:
-            self._store.write(instance_id, life.state)
+        if self._store.replaced():
+            self._find_again(now_s)
+        due = self._due
+        while due and due[0][0] <= now_s:
+            at_s, instance_id = heapq.heappop(due)
+            instance = self._known.get(instance_id)
+            if instance is not None and instance.due_s == at_s:
+                self._advance(instance_id, instance, now_s)
 
     def start_service(self, instance_id: str) -> None:
         """Start the instance's service, in the place of one that may still run."""
-        zone = next((zone for known, zone, _ in self._store.instances() if known == instance_id), "")
-        address = self._address_of(instance_id)
-        port = self._port_of(instance_id) or DEFAULT_SERVICE_PORT
-        environment = {
-            **self._settings.environment,
-            "HOST": address,
-            "PORT": str(port),
-            "INSTANCE_ID": instance_id,
-            "ZONE": zone,
-        }
-        argv: Sequence[str] = self._settings.app or RESPONDER
-        log = str(self._settings.logs / f"{instance_id}.log")
-        self._with_service.add(instance_id)
-        self._failed.pop(instance_id, None)
-        self._queue(lambda: self._host.start(instance_id, argv, environment, log, (address, port)))
+        fact = self._facts.get(instance_id)
+        if fact is not None:
+            self._services.start(instance_id, fact.address, fact.zone)
+            if self._known[instance_id].trouble.hardware:
+                self._services.signal(instance_id, SIGSTOP, "all")
 
     def signal_service(self, instance_id: str, number: int, whom: str, done: Done) -> None:
         """Send a signal to the processes of an instance; `done` gets how many were reached."""
-        self._queue(lambda: self._host.signal(instance_id, number, whom, done))
+        self._services.signal(instance_id, number, whom, done)
 
     def stop_service(self, instance_id: str, done: Done) -> None:
-        """SIGTERM, and SIGKILL to what is left after systemd's 90 s."""
-        patience_real_s = STOP_TIMEOUT_S / self._settings.speed
-        self._queue(lambda: self._host.signal(instance_id, 15, "all", done, patience_real_s))
+        self._services.stop(instance_id, done)
 
     def serves(self, instance_id: str) -> bool:
         """Whether the instance's service runs, as far as its main process tells."""
-        return instance_id in self.pids
-
-    def _end_service(self, instance_id: str) -> None:
-        if instance_id in self._with_service:
-            self._with_service.discard(instance_id)
-            self._queue(lambda: self._host.kill(instance_id))
-        self._failed.pop(instance_id, None)
+        return self._services.runs(instance_id)
 
     def on_host_event(self, event: Mapping[str, Any]) -> None:
-        """News of a service from the instance host: its start, its first answer, its end."""
-        instance_id = event["key"]
-        if event["event"] == "started":
-            self.pids[instance_id] = event["pid"]
-        elif event["event"] == "ready":
-            self.boot_max_real_s = max(self.boot_max_real_s, event["boot_real_s"])
-        elif event["event"] == "start_failed":
-            command = shlex.join(self._settings.app or RESPONDER)
-            self._fail(instance_id, 127, f"{command}: {event['error']}")
-        elif event["event"] == "exited":
-            self.pids.pop(instance_id, None)
-            if not event["asked"]:
-                self._fail(instance_id, event["exit_code"], event["log_tail"])
+        """News of a service from the instance host."""
+        self._services.on_host_event(event)
 
-    def _fail(self, instance_id: str, exit_code: int, log_tail: str) -> None:
-        if instance_id in self._with_service:
-            self._failed[instance_id] = FailedService(instance_id=instance_id, exit_code=exit_code, log_tail=log_tail)
+    def _find_again(self, now_s: float) -> None:
+        present = set(self._store.ids())
+        for instance_id in [known for known in self._known if known not in present]:
+            self._services.end(instance_id)
+            self._drop(instance_id)
+        for instance_id in present - self._known.keys():
+            self.launched(instance_id, now_s)
+
+    def _advance(self, instance_id: str, instance: _Instance, now_s: float) -> None:
+        """Do what is due in one instance."""
+        before = instance.life.state
+        instance.life, changes = advance(instance.life, self._parameters, now_s)
+        state = instance.life.state
+        if state is not before:
+            self._left(instance, before)
+            self._entered(instance_id, instance, None)
+        elif state is InstanceState.TERMINATED:
+            self._store.forget(instance_id)
+            self._drop(instance_id)
+            return
+        if Change.BOOT_OVER in changes:
+            self.start_service(instance_id)
+        if instance.look_s is not None and instance.look_s <= now_s:
+            instance.look_s, looked_s = None, instance.look_s
+            instance.checks = status_checks.looked(instance.checks, instance.trouble, looked_s)
+            self._refresh(instance_id, instance)
+        self._plan(instance_id, instance)
+
+    def _entered(self, instance_id: str, instance: _Instance, reason: StateReason | None) -> None:
+        """An instance has come into a state. reason: None keeps the one that is shown."""
+        state, since_s = instance.life.state, instance.life.since_s
+        if state is InstanceState.RUNNING:
+            reason = state_reason.NONE
+            instance.checks = status_checks.started(since_s, self._parameters.status_check_s)
+            instance.look_s = instance.checks.first_look_s
+        elif instance.checks.first_look_s is not None:
+            instance.checks, instance.look_s = status_checks.not_applicable(since_s), None
+        self._store.write(instance_id, state, reason)
+        instance.traits = self._store.traits(instance_id)
+        self._publish(instance_id, instance)
+        self._plan(instance_id, instance)
+        traits = instance.traits
+        self._events(
+            Event(
+                source="aws.ec2",
+                detail_type="EC2 Instance State-change Notification",
+                account=traits.account,
+                region=traits.region,
+                resources=(f"arn:aws:ec2:{traits.region}:{traits.account}:instance/{instance_id}",),
+                detail={"instance-id": instance_id, "state": state.value},
+                time_s=since_s,
+            )
+        )
+
+    def _left(self, instance: _Instance, state: InstanceState) -> None:
+        if state in OCCUPYING:
+            self.occupied[instance.traits.zone, instance.traits.instance_type] -= 1
+
+    def _publish(self, instance_id: str, instance: _Instance) -> None:
+        """Count an instance as what it is by now, and tell."""
+        if instance.life.state in OCCUPYING:
+            self.occupied[instance.traits.zone, instance.traits.instance_type] += 1
+        self._refresh(instance_id, instance)
+
+    def _refresh(self, instance_id: str, instance: _Instance) -> None:
+        life, traits = instance.life, instance.traits
+        self._facts[instance_id] = InstanceFact(
+            instance_id=instance_id,
+            state=life.state,
+            since_s=life.since_s,
+            zone=traits.zone,
+            private_ip=traits.private_ip,
+            address=self._address_of(instance_id),
+            subnet_id=traits.subnet_id,
+            image_id=traits.image_id,
+            instance_type=traits.instance_type,
+            account=traits.account,
+            region=traits.region,
+            detailed_monitoring=traits.detailed_monitoring,
+            instance_check=instance.checks.instance,
+            system_check=instance.checks.system,
+            lifecycle_kind=traits.lifecycle_kind,
+            rebalance_recommended=instance.rebalance,
+        )
+
+    def _plan(self, instance_id: str, instance: _Instance) -> None:
+        """Note when something is due in the instance next."""
+        moments = [due_s(instance.life, self._parameters), instance.look_s]
+        if instance.life.state is InstanceState.TERMINATED:
+            moments = [instance.life.since_s + self._parameters.terminated_visible_s]
+        next_s = min((moment for moment in moments if moment is not None), default=None)
+        if next_s is not None and next_s != instance.due_s:
+            heapq.heappush(self._due, (next_s, instance_id))
+        instance.due_s = next_s
+
+    def _drop(self, instance_id: str) -> None:
+        instance = self._known.pop(instance_id)
+        self._left(instance, instance.life.state)
+        del self._facts[instance_id]
+
+    def _troubled(self, instance_id: str, instance: _Instance, trouble: Trouble, now_s: float) -> None:
+        """What is wrong with the instance changed: the next look will find it."""
+        instance.trouble = trouble
+        instance.look_s = status_checks.next_look_s(instance.checks, now_s)
+        self._plan(instance_id, instance)
+
+    def _mended(self, instance_id: str, instance: _Instance, hardware: bool, now_s: float) -> None:
+        """A restart ends a hang; failed hardware is left behind by a stop only."""
+        mended = Trouble(hardware=instance.trouble.hardware and not hardware)
+        if mended != instance.trouble:
+            self._troubled(instance_id, instance, mended, now_s)

@@ -1,0 +1,363 @@
+"""Launching instances: RunInstances, and what Auto Scaling and fleets launch, through one door.
+
+Replaced: `InstanceResponse.run_instances` (launches MinCount, drops DisableApiTermination and others) and
+`InstanceBackend.run_instances` (ignores most of a launch template, knows no capacity, and fails with a bare
+StopIteration when a subnet is full).
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from blackstart.emulator.adapters import moto_ec2_template
+from blackstart.emulator.adapters.moto_ec2 import MotoInstances, refused
+from blackstart.emulator.adapters.moto_ec2_template import template_version
+from blackstart.emulator.adapters.patches import Patches
+from blackstart.emulator.decisions import ec2_capacity
+from blackstart.emulator.decisions.launch_request import TooFew, completed, count, tags_by_type
+
+DEFAULT_TYPE = "m1.small"
+
+
+class Launches(Protocol):
+    """Who hears of a new instance."""
+
+    def launched(self, instance_id: str, now_s: float) -> None: ...
+
+
+class Room(Protocol):
+    """How many more instances of a type fit into a zone; None: any number."""
+
+    def __call__(self, zone: str, instance_type: str) -> int | None: ...
+
+
+class MotoLaunches:
+    """Launches instances in moto's backends."""
+
+    def __init__(self, instances: MotoInstances, lifecycle: Launches, room: Room, now_s: Callable[[], float]) -> None:
+        self._instances = instances
+        self._lifecycle = lifecycle
+        self._room = room
+        self._now_s = now_s
+        self._moto: Callable[..., Any] | None = None
+
+    def install(self, patches: Patches) -> None:
+        from moto.ec2.models.instances import InstanceBackend
+        from moto.ec2.responses.instances import InstanceResponse
+
+        def answer(response: Any) -> Any:
+            return self._answer(response)
+
+        def taking_over(original: Callable[..., Any]) -> Callable[..., Any]:
+            self._moto = original
+
+            def run_instances(backend: Any, *args: Any, **kwargs: Any) -> Any:
+                return self._run(backend, *args, **kwargs)
+
+            return run_instances
+
+        moto_ec2_template.install(patches)
+        patches.replace(InstanceBackend, "run_instances", taking_over)
+        patches.replace(InstanceResponse, "run_instances", lambda _: answer)
+
+    def _answer(self, response: Any) -> Any:
+        """The API call."""
+        from moto.core.responses import ActionResult
+
+        given = {name: value for name, value in response.params.items() if name not in ("Action", "Version", "DryRun")}
+        least, most = _counts(given)
+        backend, token = response.ec2_backend, given.get("ClientToken")
+        earlier = _earlier(backend, token, given) if token else None
+        if earlier is not None:
+            return ActionResult(earlier)
+        template = given.pop("LaunchTemplate", None)
+        wanted = completed(template_version(backend, template).data if template else {}, given)
+        _check_combination(given, wanted)
+        response.error_on_dryrun()
+        reservation = self.launch(backend, wanted, least, most, template)
+        if token:
+            _remember(backend, token, {**given, "LaunchTemplate": template} if template else given, reservation)
+        return ActionResult(reservation)
+
+    def _run(
+        self,
+        backend: Any,
+        image_id: str,
+        number: int,
+        user_data: Any,
+        security_group_names: list[str],
+        **kwargs: Any,
+    ) -> Any:
+        """A launch from inside moto: Auto Scaling, CloudFormation, fleets, spot requests."""
+        given: dict[str, Any] = {
+            "ImageId": image_id,
+            "UserData": user_data,
+            "SecurityGroups": security_group_names,
+            "SecurityGroupIds": kwargs.pop("security_group_ids", None),
+            "InstanceType": None if kwargs.pop("is_instance_type_default", False) else kwargs.get("instance_type"),
+            "SubnetId": kwargs.pop("subnet_id", None),
+            "KeyName": kwargs.pop("key_name", None),
+            "PrivateIpAddress": kwargs.pop("private_ip", None),
+            "NetworkInterfaces": kwargs.pop("nics", None),
+            "BlockDeviceMappings": kwargs.pop("block_device_mappings", None)
+            or _devices_of(kwargs.get("launch_config")),
+            "EbsOptimized": kwargs.pop("ebs_optimized", None),
+            "MetadataOptions": kwargs.pop("metadata_options", None),
+            "InstanceInitiatedShutdownBehavior": kwargs.pop("instance_initiated_shutdown_behavior", None),
+            "TagSpecifications": [
+                {"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in own.items()]}
+                for kind, own in (kwargs.pop("tags", None) or {}).items()
+            ],
+        }
+        if kwargs.get("placement"):
+            given["Placement"] = {"AvailabilityZone": kwargs.pop("placement")}
+        if str(kwargs.pop("monitoring_state", "disabled")).lower() != "disabled":
+            given["Monitoring"] = {"Enabled": True}
+        if kwargs.pop("instance_market_options", None) or kwargs.get("lifecycle") == "spot":
+            given["InstanceMarketOptions"] = {"MarketType": "spot"}
+        template = kwargs.pop("launch_template", None)
+        wanted = completed(template_version(backend, template).data if template else {}, given)
+        least = int(kwargs.pop("min_count", number))
+        return self.launch(backend, wanted, least, number, template, **kwargs)
+
+    def launch(
+        self, backend: Any, wanted: dict[str, Any], least: int, most: int, template: Any = None, **extra: Any
+    ) -> Any:
+        """Run between `least` and `most` instances. wanted: RunInstances' parameters, the template's among them.
+
+        extra: moto's own arguments that the API does not have.
+        """
+        if self._moto is None:
+            raise RuntimeError("moto's launches are not replaced")
+        instance_type = str(wanted.get("InstanceType") or extra.get("instance_type") or DEFAULT_TYPE)
+        interfaces = _interfaces(wanted)
+        subnet = _subnet(backend, wanted, interfaces)
+        zone = self._zone(backend, wanted, subnet, instance_type, least)
+        number = count(least, most, self._limits(backend, wanted, subnet, zone, instance_type, most))
+        if isinstance(number, TooFew):
+            raise refused(number.code, number.message)
+        tags = tags_by_type(wanted.get("TagSpecifications") or [])
+        reservation = self._moto(
+            backend,
+            _image(backend, wanted),
+            number,
+            wanted.get("UserData"),
+            list(wanted.get("SecurityGroups") or []),
+            **{
+                **extra,
+                "instance_type": instance_type,
+                "is_instance_type_default": not wanted.get("InstanceType"),
+                "placement": zone,
+                "placement_hostid": (wanted.get("Placement") or {}).get("HostId"),
+                "region_name": backend.region_name,
+                "subnet_id": subnet.id if subnet is not None else None,
+                "key_name": wanted.get("KeyName"),
+                "security_group_ids": list(wanted.get("SecurityGroupIds") or []),
+                "nics": interfaces,
+                "private_ip": wanted.get("PrivateIpAddress"),
+                "associate_public_ip": extra.get("associate_public_ip", wanted.get("AssociatePublicIpAddress")),
+                "tags": {**tags, "instance": {**tags.get("instance", {}), **_marks(backend, template)}},
+                "ebs_optimized": is_true(wanted.get("EbsOptimized")),
+                "disable_api_termination": is_true(wanted.get("DisableApiTermination")),
+                "disable_api_stop": is_true(wanted.get("DisableApiStop")),
+                "instance_market_options": (wanted.get("InstanceMarketOptions") or {}).get("MarketType"),
+                "instance_initiated_shutdown_behavior": wanted.get("InstanceInitiatedShutdownBehavior"),
+                "hibernation_options": wanted.get("HibernationOptions") or {},
+                "monitoring_state": "enabled"
+                if is_true((wanted.get("Monitoring") or {}).get("Enabled"))
+                else "disabled",
+                "ipv6_address_count": wanted.get("Ipv6AddressCount"),
+                "metadata_options": wanted.get("MetadataOptions") or {},
+                "client_token": wanted.get("ClientToken", ""),
+                **_devices(backend, wanted),
+            },
+        )
+        for instance in reservation.instances:
+            _complete(backend, instance, wanted, tags)
+            self._instances.register(instance, reservation)
+            self._lifecycle.launched(instance.id, self._now_s())
+        return reservation
+
+    def _zone(self, backend: Any, wanted: dict[str, Any], subnet: Any, instance_type: str, least: int) -> str:
+        """The zone that is asked for, else the first one of the region with a default subnet and enough room."""
+        named = (
+            subnet.availability_zone if subnet is not None else (wanted.get("Placement") or {}).get("AvailabilityZone")
+        )
+        if named:
+            return str(named)
+        zones = sorted(backend.get_default_subnets())
+        for zone in zones:
+            room = self._room(zone, instance_type)
+            if room is None or room >= least:
+                return str(zone)
+        if not zones:
+            return f"{backend.region_name}a"
+        raise refused("InsufficientInstanceCapacity", ec2_capacity.refusal_anywhere(instance_type))
+
+    def _limits(
+        self, backend: Any, wanted: dict[str, Any], subnet: Any, zone: str, instance_type: str, most: int
+    ) -> list[TooFew]:
+        limits = []
+        room = self._room(zone, instance_type)
+        if room is not None:
+            spot = (wanted.get("InstanceMarketOptions") or {}).get("MarketType") == "spot"
+            others = (other.name for other in backend.describe_availability_zones() if other.name != zone)
+            elsewhere = [other for other in others if self._room(other, instance_type) != 0]
+            words = ec2_capacity.SPOT_REFUSAL if spot else ec2_capacity.refusal(zone, instance_type, elsewhere)
+            limits.append(TooFew(room, "InsufficientInstanceCapacity", words))
+        subnet = subnet or backend.get_default_subnets().get(zone)
+        if subnet is not None and most:
+            words = f"There are not enough free addresses in subnet '{subnet.id}' to satisfy the requested number of"
+            words += " instances."
+            limits.append(TooFew(free_addresses(subnet), "InsufficientFreeAddressesInSubnet", words))
+        return limits
+
+
+def free_addresses(subnet: Any) -> int:
+    """AWS keeps five of a subnet's addresses."""
+    return max(0, int(subnet.cidr.num_addresses) - 5 - len(subnet._subnet_ips))
+
+
+def is_true(value: Any) -> bool:
+    return str(value).lower() == "true"
+
+
+def _counts(given: dict[str, Any]) -> tuple[int, int]:
+    least, most = int(given.pop("MinCount", 1)), int(given.pop("MaxCount", 1))
+    if least < 1 or most < 1:
+        name, value = ("minCount", least) if least < 1 else ("maxCount", most)
+        raise refused("InvalidParameterValue", f"Value ({value}) for parameter {name} is invalid. Must be at least 1.")
+    if least > most:
+        raise refused(
+            "InvalidParameterValue",
+            f"Value ({least}) for parameter minCount is invalid. minCount must not be greater than maxCount ({most}).",
+        )
+    return least, most
+
+
+def _check_combination(given: dict[str, Any], wanted: dict[str, Any]) -> None:
+    if not wanted.get("ImageId"):
+        raise refused("MissingParameter", "The request must contain the parameter ImageId")
+    if not wanted.get("NetworkInterfaces"):
+        return
+    for name, words in (
+        ("SubnetId", "an instance-level subnet ID"),
+        ("SecurityGroupIds", "an instance-level security groups"),
+        ("SecurityGroups", "an instance-level security groups"),
+        ("PrivateIpAddress", "an instance-level private IP address"),
+    ):
+        if given.get(name):
+            raise refused(
+                "InvalidParameterCombination",
+                f"Network interfaces and {words} may not be specified on the same request",
+            )
+
+
+def _earlier(backend: Any, token: str, given: dict[str, Any]) -> Any | None:
+    """The reservation that a request with the same token got."""
+    known = getattr(backend, "blackstart_client_tokens", {}).get(token)
+    if known is None:
+        return None
+    request, reservation = known
+    if request != {name: value for name, value in given.items() if name != "ClientToken"}:
+        raise refused(
+            "IdempotentParameterMismatch",
+            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+        )
+    return reservation
+
+
+def _remember(backend: Any, token: str, given: dict[str, Any], reservation: Any) -> None:
+    if not hasattr(backend, "blackstart_client_tokens"):
+        backend.blackstart_client_tokens = {}
+    request = {name: value for name, value in given.items() if name != "ClientToken"}
+    backend.blackstart_client_tokens[token] = (request, reservation)
+
+
+def _image(backend: Any, wanted: dict[str, Any]) -> Any:
+    """The image's id; `resolve:ssm:NAME` names a parameter that has it."""
+    image = wanted.get("ImageId")
+    if not str(image).startswith("resolve:ssm:"):
+        return image
+    from moto import backends
+
+    name = str(image).removeprefix("resolve:ssm:")
+    found = backends.get_backend("ssm")[backend.account_id][backend.region_name].get_parameter(name)
+    if found is None:
+        raise refused(
+            "InvalidParameterValue", f"Value ({image}) for parameter imageId is invalid. Parameter not found."
+        )
+    return found.value
+
+
+def _interfaces(wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    """Network interfaces as moto wants them: numbered, with booleans; they go with the instance unless told not to."""
+    interfaces = []
+    for index, each in enumerate(wanted.get("NetworkInterfaces") or []):
+        interface = {name: value for name, value in each.items() if value is not None}
+        interface["DeviceIndex"] = int(interface.get("DeviceIndex", index))
+        if "AssociatePublicIpAddress" in interface:
+            interface["AssociatePublicIpAddress"] = is_true(interface["AssociatePublicIpAddress"])
+        if not interface.get("NetworkInterfaceId"):
+            interface["DeleteOnTermination"] = is_true(interface.get("DeleteOnTermination", True))
+        interfaces.append(interface)
+    return sorted(interfaces, key=lambda interface: int(interface["DeviceIndex"]))
+
+
+def _subnet(backend: Any, wanted: dict[str, Any], interfaces: list[dict[str, Any]]) -> Any | None:
+    named = wanted.get("SubnetId") or next((each["SubnetId"] for each in interfaces if each.get("SubnetId")), None)
+    return backend.get_subnet(named) if named else None
+
+
+def _marks(backend: Any, template: Any) -> dict[str, str]:
+    """The tags by which AWS marks what came from a launch template."""
+    if not template:
+        return {}
+    version = template_version(backend, template)
+    return {"aws:ec2launchtemplate:id": version.template.id, "aws:ec2launchtemplate:version": str(version.number)}
+
+
+def _devices_of(launch_config: Any) -> list[dict[str, Any]] | None:
+    return list(launch_config.block_device_mapping_dict) if launch_config is not None else None
+
+
+def _devices(backend: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+    """moto's argument for block devices, with a root volume where none is described; none for moto's default."""
+    described = [each for each in wanted.get("BlockDeviceMappings") or [] if each.get("Ebs")]
+    if not described:
+        return {}
+    images = backend.describe_images(filters={"image-id": _image(backend, wanted)})
+    root = images[0].root_device_name if images else "/dev/sda1"
+    if root not in [each.get("DeviceName") for each in described]:
+        described.insert(0, {"DeviceName": root, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}})
+    for each in described:
+        ebs = dict(each["Ebs"])
+        if not ebs.get("SnapshotId"):
+            ebs["VolumeSize"] = int(ebs.get("VolumeSize") or 8)
+        is_root = each["DeviceName"] == root
+        ebs["DeleteOnTermination"] = is_true(ebs.get("DeleteOnTermination", is_root))
+        ebs["Encrypted"] = is_true(ebs.get("Encrypted"))
+        each["Ebs"] = ebs
+    return {"block_device_mappings": described}
+
+
+def _complete(backend: Any, instance: Any, wanted: dict[str, Any], tags: dict[str, dict[str, str]]) -> None:
+    """What moto has no argument for."""
+    placement = wanted.get("Placement") or {}
+    instance.placement.tenancy = placement.get("Tenancy") or "default"
+    instance.placement.group_name = placement.get("GroupName") or ""
+    profile = wanted.get("IamInstanceProfile") or {}
+    if profile and instance.id not in backend.iam_instance_profile_associations:
+        instance_profile = {
+            "iam_instance_profile_name": profile.get("Name"),
+            "iam_instance_profile_arn": profile.get("Arn"),
+        }
+        backend.associate_iam_instance_profile(instance_id=instance.id, **instance_profile)
+    spot = (wanted.get("InstanceMarketOptions") or {}).get("SpotOptions") or {}
+    instance.blackstart_spot_type = spot.get("SpotInstanceType") or "one-time"
+    instance.blackstart_interruption = spot.get("InstanceInterruptionBehavior") or "terminate"
+    instance.blackstart_cpu_credits = (wanted.get("CreditSpecification") or {}).get("CpuCredits")
+    if not wanted.get("NetworkInterfaces"):
+        for interface in instance.nics.values():
+            interface.delete_on_termination = True
+    for interface in instance.nics.values():
+        interface.add_tags(tags.get("network-interface", {}))

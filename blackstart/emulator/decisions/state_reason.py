@@ -1,0 +1,41 @@
+"""Why an instance stopped or was terminated, in the words that describe_instances shows.
+
+Source: EC2 API reference, StateReason; StateTransitionReason as users published it.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Initiator(StrEnum):
+    """Who ends an instance. USER: a call of the API, Auto Scaling's and an alarm's too; SPOT: EC2 takes it back."""
+
+    USER = "user"
+    SPOT = "spot"
+
+
+class StateReason(NamedTuple):
+    """code, message: StateReason. transition: StateTransitionReason."""
+
+    code: str
+    message: str
+    transition: str
+
+
+NONE = StateReason("", "", "")
+
+
+def pending() -> StateReason:
+    return StateReason("pending", "pending", "")
+
+
+def ended(initiator: Initiator, terminates: bool, now_s: float) -> StateReason:
+    """Of an instance that is stopped or terminated from this moment on."""
+    if initiator is Initiator.SPOT:
+        code = "Server.SpotInstanceTermination" if terminates else "Server.SpotInstanceShutdown"
+        words = "Spot instance termination" if terminates else "Spot instance shutdown"
+        return StateReason(code, f"{code}: {words}", code)
+    code = "Client.UserInitiatedShutdown"
+    moment = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
+    return StateReason(code, f"{code}: User initiated shutdown", f"User initiated ({moment})")
