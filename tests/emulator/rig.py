@@ -3,6 +3,7 @@ in every running service.
 """
 
 import itertools
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -50,7 +51,8 @@ class NotedServices:
         kill_after_real_s: float | None = None,
     ) -> None:
         self.signals.append((key, number, whom))
-        matched = int(self.running.pop(key, None) is not None)
+        stands_still = number in (signal.SIGSTOP, signal.SIGCONT)
+        matched = int((self.running.get(key) if stands_still else self.running.pop(key, None)) is not None)
         if done is not None:
             done(matched)
 

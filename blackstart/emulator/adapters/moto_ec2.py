@@ -6,13 +6,14 @@ terminated), and the answers of start, stop and terminate (they name a state wit
 """
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from blackstart.emulator.adapters import moto_backends
+from blackstart.emulator.adapters import moto_backends, moto_ec2_status
+from blackstart.emulator.adapters.ec2_refusals import refused
 from blackstart.emulator.adapters.patches import Patches
-from blackstart.emulator.controllers.instance_facts import InstanceTraits
+from blackstart.emulator.controllers.instance_facts import InstanceFact, InstanceTraits
 from blackstart.emulator.decisions.instance_lifecycle import (
     STATE_CODES,
     IncorrectStateError,
@@ -24,8 +25,10 @@ from blackstart.emulator.decisions.state_reason import StateReason
 
 
 class Lifecycle(Protocol):
-    """What the replaced methods tell: a caller asked something of an instance."""
+    """What the replaced methods tell and ask: a caller wants something of an instance, or looks at it."""
 
+    @property
+    def facts(self) -> Mapping[str, InstanceFact]: ...
     def requested(self, instance_id: str, request: Request, now_s: float) -> None: ...
     def check(self, instance_id: str, request: Request, now_s: float) -> None: ...
 
@@ -92,6 +95,18 @@ class MotoInstances:
         """What becomes of a spot instance that EC2 takes back: terminate, stop or hibernate."""
         return str(getattr(self.find(instance_id), "blackstart_interruption", "terminate"))
 
+    def protection(self, instance_id: str, request: Request) -> str:
+        """Why EC2 refuses to stop or terminate an instance whatever its state, "" when it does not."""
+        from moto.core.exceptions import ServiceException
+
+        instance = self.find(instance_id)
+        try:
+            if instance is not None:
+                _check_protection(instance, request)
+        except ServiceException as error:
+            return str(error.message)
+        return ""
+
     def write(self, instance_id: str, state: InstanceState, reason: StateReason | None) -> None:
         """Show a state in describe_instances; moto's own side effects (addresses, volumes) happen at the end states."""
         instance = self.find(instance_id)
@@ -145,6 +160,7 @@ class MotoInstances:
             patches.replace(InstanceBackend, f"{name}_instances", partial(_checked, lifecycle, request, now_s))
             if request is not Request.REBOOT:
                 patches.replace(InstanceResponse, f"{name}_instances", _telling_the_state)
+        moto_ec2_status.install(patches, lambda: lifecycle.facts)
 
 
 def _asking(
@@ -210,14 +226,6 @@ _PAST = {
     Request.TERMINATE: "terminated",
     Request.REBOOT: "rebooted",
 }
-
-
-def refused(code: str, message: str) -> Exception:
-    """An error that moto answers an EC2 request with."""
-    from moto.ec2.exceptions import EC2ClientError
-
-    error: Exception = EC2ClientError(code, message)
-    return error
 
 
 def _is_true(value: Any) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from blackstart.emulator.adapters import moto_ec2_template
-from blackstart.emulator.adapters.moto_ec2 import MotoInstances, refused
+from blackstart.emulator.adapters.ec2_refusals import refused
+from blackstart.emulator.adapters.moto_ec2 import MotoInstances
 from blackstart.emulator.adapters.moto_ec2_template import template_version
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.decisions import ec2_capacity

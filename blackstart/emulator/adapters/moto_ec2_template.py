@@ -8,7 +8,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from blackstart.emulator.adapters.moto_ec2 import refused
+from blackstart.emulator.adapters.ec2_refusals import refused
 from blackstart.emulator.adapters.patches import Patches
 
 
