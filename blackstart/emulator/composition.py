@@ -15,6 +15,7 @@ from blackstart.emulator.adapters import moto_backends, moto_time
 from blackstart.emulator.adapters.authority import Authority
 from blackstart.emulator.adapters.dataplane_link import KEY as DATAPLANE
 from blackstart.emulator.adapters.dataplane_link import DataplaneLink
+from blackstart.emulator.adapters.http_server import Server
 from blackstart.emulator.adapters.instance_host_client import InstanceHost, service_environment
 from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
 from blackstart.emulator.adapters.moto_overview import declared
@@ -61,7 +62,7 @@ class Emulator:
         self._closing = False
         self._traffic = RecentTraffic()
         self.plane = ControlPlane(anchor)
-        self._server = moto_server.Server(port, self._serve)
+        self._server = Server(port, self._serve, moto_time.utcnow)
         self._block = LoopbackBlock()
         self._dns = DnsAddress(address=self._block.dns_address, port=DNS_PORT)
         (state / "instances").mkdir(exist_ok=True)

@@ -19,6 +19,8 @@ from blackstart.domain.clock import Anchor
 from blackstart.domain.wording import several
 
 TICK_REAL_S = 0.1
+SHORTEST_PAUSE_REAL_S = 0.01
+"""Between ticks that changes wake, so that many changes in a row do not have a tick each."""
 LAG_KEPT_REAL_S = 10.0
 BLOCKED_AFTER_REAL_S = 2.0
 LOG = logging.getLogger(__name__)
@@ -145,6 +147,7 @@ class ControlPlane:
             late = 0.0 if woken else max(0.0, time.monotonic() - self._due_real_s)
             self.tick_once()
             finished = time.monotonic()
+            self._stopping.wait(SHORTEST_PAUSE_REAL_S)
             self._lag_real_s = max(late, self._lag_real_s * (1 - TICK_REAL_S / LAG_KEPT_REAL_S))
             self._due_real_s = finished + TICK_REAL_S
 

@@ -64,7 +64,8 @@ class Middleware:
         else:
             status, headers, answer = self._call(environ, body)
         kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
-        start_response(status, [*kept, ("Content-Length", str(len(answer)))])
+        given = dict(headers).get("Content-Length") if environ["REQUEST_METHOD"] == "HEAD" else None
+        start_response(status, [*kept, ("Content-Length", given or str(len(answer)))])
         return [answer]
 
     def _call(self, environ: dict[str, Any], body: bytes) -> Response:

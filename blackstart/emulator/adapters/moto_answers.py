@@ -6,11 +6,12 @@ written by functions that are made from the operation's model once, too. What th
 of single elements, flattened maps, two members of one name) is left to moto.
 
 Replaced: `AttributePicker.__call__` (all protocols), `ResponseSerializer._serialize_result` (query, EC2),
-`BaseResponse._enrich_response` (searches the whole answer by a regular expression, for one element at its end).
+`BaseResponse._enrich_response` (searches the whole answer by a regular expression, for one element at its end),
+`method_names_from_class` (looks through a class for each request).
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -28,12 +29,14 @@ class NotSimpleError(Exception):
 
 
 def install(patches: Patches) -> None:
+    from moto.core import responses
     from moto.core.responses import BaseResponse
     from moto.core.serialize import AttributePicker, ResponseSerializer
 
     patches.replace(AttributePicker, "__call__", _picking)
     patches.replace(ResponseSerializer, "_serialize_result", _writing)
     patches.replace(BaseResponse, "_enrich_response", lambda _: staticmethod(_enriched))
+    patches.replace(responses, "method_names_from_class", cache)
 
 
 # --- finding a member's value
