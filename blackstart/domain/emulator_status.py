@@ -10,6 +10,8 @@ from blackstart.domain.model import Model
 STATUS_PATH = "/_emulator/status"
 PAGE_PATH = "/_emulator/"
 CA_PATH = "/_emulator/ca.pem"
+CAPACITY_PATH = "/_emulator/capacity"
+HARDWARE_PATH = "/_emulator/hardware"
 LISTENER_PORT_OFFSET = 8000
 SEE_THE_LOG = "control-plane.log says why: in the run's emulator/, or where the one that was up keeps its logs."
 
@@ -46,7 +48,8 @@ class EmulatorStatus(Model):
     """unserved: what the stack declares and the emulator does not act on. problems: what keeps it from serving the
     rest, a listener's port that is taken for one; they may pass. failures: what went wrong in the emulator itself since
     its start, one line each, healed or not. data_plane_priority: real-time where the kernel
-    allows it. overview: None from an emulator that could not look at its stack just now.
+    allows it. capacity: how many instances fit, by zone (`us-east-1a`) or zone and type (`us-east-1a/m5.large`), where
+    that is limited. overview: None from an emulator that could not look at its stack just now.
     """
 
     ready: bool
@@ -65,6 +68,7 @@ class EmulatorStatus(Model):
     failures: tuple[str, ...] = ()
     ca_bundle: str | None = None
     data_plane_priority: Literal["real-time", "normal"] = "normal"
+    capacity: dict[str, int] = {}
     overview: Overview | None = None
 
     @property

@@ -21,11 +21,13 @@ from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
 from blackstart.emulator.adapters.moto_overview import declared
 from blackstart.emulator.adapters.own_pages import Page
 from blackstart.emulator.adapters.status_page import status_page
+from blackstart.emulator.adapters.world_pages import WorldPages
 from blackstart.emulator.assembly import Controllers, Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
 from blackstart.emulator.controllers.measurement import OwnFailures
 from blackstart.emulator.controllers.overview import RecentTraffic, Sight, overview
+from blackstart.emulator.decisions.ec2_capacity import Limits
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import CounterRow, Counters, Upward
 from blackstart.emulator.snapshot import Snapshot
@@ -52,6 +54,7 @@ class Emulator:
         emulator_id: str,
         random: random.Random,
         on_failure: Callable[[], None],
+        capacity: Limits | None = None,
     ) -> None:
         moto_backends.switch_on()
         moto_time.install(anchor)
@@ -95,6 +98,7 @@ class Emulator:
             self._publish,
             partial(_seeded_uuid, random),
             self._authority,
+            capacity,
         )
         self._middleware = self._make_middleware(moto_server)
         moto_backends.seed(random.randrange(2**31))
@@ -115,9 +119,12 @@ class Emulator:
         )
 
     def _pages(self) -> dict[str, Page]:
+        plane, parts = self.plane, self._controllers
+        world = WorldPages(plane.lock, plane.mutated, plane.now_s, parts.ec2, parts.capacity, parts.spot)
         return {
             PAGE_PATH: Page("text/html; charset=utf-8", lambda: status_page(self.status(), links=(CA_PATH,))),
             CA_PATH: Page("application/x-pem-file", lambda: self._authority.bundle_pem),
+            **world.pages(),
         }
 
     def _serve(self, *call: Any) -> Any:
@@ -173,6 +180,7 @@ class Emulator:
                 *self.plane.failures_in_words(),
             ),
             data_plane_priority="real-time" if self._link.real_time else "normal",
+            capacity={str(pool): number for pool, number in sorted(self._controllers.capacity.limits.items())},
             overview=overview(sight) if sight is not None else None,
         )
 

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from blackstart.domain.clock import Anchor
 from blackstart.domain.emulator_status import PAGE_PATH, EmulatorStatus
 from blackstart.domain.errors import BlackstartError, EmulatorError, UsageError
+from blackstart.emulator.decisions.ec2_capacity import Limits, parsed
 from blackstart.emulator.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--state-dir", type=Path, help="where logs go (default: a temporary directory)")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="see docs/fidelity.md")
+    parser.add_argument(
+        "--capacity",
+        action="append",
+        default=[],
+        metavar="ZONE[/TYPE]=COUNT",
+        help="how many instances fit; any number by default",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the ids that moto draws")
     parser.add_argument("--json", action="store_true", help="say on a terminal, too, what is up as one line of JSON")
     parser.add_argument("--region", default="us-east-1", help="region whose backends are made ready ahead")
@@ -72,6 +80,14 @@ def parameters_from(settings: list[str]) -> Parameters:
         ) from error
 
 
+def capacity_from(settings: list[str]) -> Limits:
+    """`ZONE=COUNT` and `ZONE/TYPE=COUNT` settings. Raises UsageError for one that is neither."""
+    try:
+        return dict(parsed(setting) for setting in settings)
+    except ValueError as error:
+        raise UsageError(f"--capacity {error}", "For example --capacity us-east-1a=6.") from None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the emulator. Exit code 0 when it was told to end, 2 for what the user can mend, 1 for the rest."""
     options = parse(arguments)
@@ -91,6 +107,7 @@ def _run(options: argparse.Namespace) -> int:
     if not options.speed > 0:
         raise UsageError(f"--speed {options.speed}: time must go forward", "Give a number above 0; 1 is wall time.")
     parameters, app = parameters_from(options.parameter), _words_of(options.app)
+    capacity = capacity_from(options.capacity)
     _forget_the_users_aws_configuration()
     stop = _stop_event(options.lifeline)
     with _StateDirectory(options.state_dir) as state:
@@ -108,6 +125,7 @@ def _run(options: argparse.Namespace) -> int:
             emulator_id=uuid.uuid4().hex[:12],
             random=random.Random(options.seed),
             on_failure=stop.set,
+            capacity=capacity,
         )
         try:
             emulator.start()

@@ -36,6 +36,10 @@ App = Annotated[str | None, typer.Option(help="The service's command line; offli
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", metavar="NAME=VALUE", help="See docs/fidelity.md; may be repeated.")
 ]
+Capacity = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ZONE[/TYPE]=COUNT", help="How many instances fit, as us-east-1a=6; may be repeated."),
+]
 
 
 @app.command()
@@ -54,6 +58,7 @@ def rehearse(
     region: Region = "us-east-1",
     config: Config = None,
     parameter: Parameters = None,
+    capacity: Capacity = None,
     as_json: AsJson = False,
 ) -> None:
     """Rehearse offline: deploy, load, inject, judge, report.
@@ -82,6 +87,7 @@ def rehearse(
         app=app,
         config=pulumi_config,
         parameters=parameters,
+        capacity=tuple(capacity or ()),
         mapping=load_stack_mapping(experiment, document),
     )
     with choose_progress(as_json) as progress:
@@ -163,6 +169,7 @@ def emulator_up(
         Path | None, typer.Option(help="Where it keeps its logs; runs/emulator-<port> if unset.")
     ] = None,
     parameter: Parameters = None,
+    capacity: Capacity = None,
     as_json: AsJson = False,
 ) -> None:
     """Stay up until Ctrl-C. Prints endpoint, page, DNS address and CA bundle when it is ready.
@@ -177,6 +184,7 @@ def emulator_up(
         app,
         state_dir or Path("runs") / f"emulator-{port or os.getpid()}",
         pairs(parameter, "--parameter"),
+        tuple(capacity or ()),
         as_json,
     )
 

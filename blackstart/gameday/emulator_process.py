@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -66,6 +66,7 @@ class EmulatorProcess:
         state_dir: Path,
         parameters: Mapping[str, str],
         keep: bool = False,
+        capacity: Sequence[str] = (),
     ) -> None:
         self._command = [sys.executable, "-m", "blackstart.emulator", "--port", str(port), "--speed", str(speed)]
         self._command += ["--seed", str(seed), "--state-dir", str(state_dir)]
@@ -73,6 +74,8 @@ class EmulatorProcess:
         self._command += [] if keep else ["--lifeline"]
         for name, value in parameters.items():
             self._command += ["--parameter", f"{name}={value}"]
+        for setting in capacity:
+            self._command += ["--capacity", setting]
         self._keep = keep
         self._log = state_dir / "emulator.log"
         state_dir.mkdir(parents=True, exist_ok=True)

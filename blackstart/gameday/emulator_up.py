@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,7 +11,13 @@ from blackstart.domain.errors import EmulatorError, UsageError
 
 
 def become_emulator(
-    port: int, speed: float, app: str | None, state_dir: Path, parameters: Mapping[str, str], as_json: bool
+    port: int,
+    speed: float,
+    app: str | None,
+    state_dir: Path,
+    parameters: Mapping[str, str],
+    capacity: Sequence[str],
+    as_json: bool,
 ) -> NoReturn:
     """Stay in the foreground as an emulator until a signal.
 
@@ -23,6 +29,8 @@ def become_emulator(
     command += ["--state-dir", str(state_dir), *(["--app", app] if app else []), *(["--json"] if as_json else [])]
     for name, value in parameters.items():
         command += ["--parameter", f"{name}={value}"]
+    for setting in capacity:
+        command += ["--capacity", setting]
     try:
         os.execv(sys.executable, command)
     except OSError as error:

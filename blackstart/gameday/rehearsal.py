@@ -44,7 +44,7 @@ class RehearsalOptions:
     """What the command line can change. endpoint: an emulator that is up already, with a stack deployed.
 
     deploy: a command that deploys instead of our realiser. app: the service's command line. mapping: how the stack's
-    resources are known, from the experiment's stack file.
+    resources are known, from the experiment's stack file. capacity: how many instances fit, as `us-east-1a=6`.
     """
 
     speed: float = 10.0
@@ -57,6 +57,7 @@ class RehearsalOptions:
     app: str | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    capacity: tuple[str, ...] = ()
     mapping: StackMapping = field(default_factory=StackMapping)
 
 
@@ -157,6 +158,7 @@ def _emulator(experiment: Experiment, options: RehearsalOptions, folder: RunFold
         state_dir=folder.emulator,
         parameters=options.parameters,
         keep=options.keep,
+        capacity=options.capacity,
     )
     stack.enter_context(emulator)
     return emulator.start()

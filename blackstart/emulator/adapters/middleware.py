@@ -58,7 +58,7 @@ class Middleware:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(length_of(environ))
         if own_pages.is_own(environ["PATH_INFO"]):
-            status, headers, answer = own_pages.answer(self._pages, environ)
+            status, headers, answer = own_pages.answer(self._pages, environ, body)
         elif action_of(environ, body) == "ReceiveMessage":
             status, headers, answer = self._receive(environ, body)
         else:

@@ -153,6 +153,9 @@ class Ec2LifecycleController:
             self._services.signal(instance_id, SIGSTOP if failed else SIGCONT, "all")
             self._troubled(instance_id, instance, instance.trouble._replace(hardware=failed), now_s)
 
+    def with_failed_hardware(self) -> list[str]:
+        return [instance_id for instance_id, each in self._known.items() if each.trouble.hardware]
+
     def tick(self, now_s: float) -> None:
         if self._store.replaced():
             self._find_again(now_s)
