@@ -245,7 +245,7 @@ def test_an_alarm_on_a_rate_of_two_metrics_is_evaluated(cloudwatch):
     assert cloudwatch.alarms.unserved() == ()
 
 
-def test_metric_math_outside_the_subset_is_listed(cloudwatch):
+def test_metric_math_that_asks_other_services_is_listed(cloudwatch):
     stat = {"Metric": {"Namespace": "App", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}
     cloudwatch.client.put_metric_alarm(
         AlarmName="a",
@@ -254,11 +254,13 @@ def test_metric_math_outside_the_subset_is_listed(cloudwatch):
         ComparisonOperator="GreaterThanThreshold",
         Metrics=[
             {"Id": "m1", "MetricStat": stat, "ReturnData": False},
-            {"Id": "e1", "Expression": "IF(m1 > 3, m1)", "ReturnData": True},
+            {"Id": "e1", "Expression": "m1 / SERVICE_QUOTA(m1)", "ReturnData": True},
         ],
     )
     [phrase] = cloudwatch.alarms.unserved()
-    assert phrase.startswith("alarm a: it cannot be evaluated (IF with these arguments is metric math")
+    assert phrase.startswith(
+        "alarm a: it cannot be evaluated (Error in expression 'e1': SERVICE_QUOTA is not supported"
+    )
 
 
 def composite(cloudwatch: Any, name: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.decisions.latency_histogram import bucket_of, bucket_value_real_s
-from blackstart.emulator.decisions.metric_math import MathError, calculate, references, resolve
 from blackstart.emulator.decisions.metric_statistics import (
     combined,
     has_low_samples,
@@ -92,59 +91,6 @@ def test_other_statistics_are_refused(name: str) -> None:
     assert not is_statistic(name)
     with pytest.raises(ValueError, match="is not a statistic"):
         statistic(of_value(1.0), name)
-
-
-M1, M2 = {0.0: 6.0, 60.0: 8.0}, {0.0: 3.0, 120.0: 5.0}
-
-
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        ("m1 + m2", {0.0: 9.0}),
-        ("(m1 - 2) * -2", {0.0: -8.0, 60.0: -12.0}),
-        ("100 / m1", {0.0: 100 / 6, 60.0: 12.5}),
-        ("m1 / (m2 - 3)", {}),
-        ("FILL(m2, 1) + m1", {0.0: 9.0, 60.0: 9.0}),
-        ("SUM(METRICS())", {0.0: 9.0, 60.0: 8.0, 120.0: 5.0}),
-        ("MAX([m1, m2])", {0.0: 6.0, 60.0: 8.0, 120.0: 5.0}),
-        ("AVG([m1, m2])", {0.0: 4.5, 60.0: 8.0, 120.0: 5.0}),
-        ("m1 - MIN(m1)", {0.0: 0.0, 60.0: 2.0}),
-    ],
-)
-def test_metric_math(expression: str, expected: dict[float, float]) -> None:
-    assert calculate(expression, {"m1": M1, "m2": M2}, [M1, M2], [0.0, 60.0, 120.0]) == expected
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "m1 ** 2",
-        "m1 && m2",
-        "[m1, m2]",
-        "[m1] + 1",
-        "SUM(1)",
-        "RATE(m1)",
-        "1 / 0 + m1",
-        "1 + 1",
-        "'m1'",
-        "True",
-        "m1.x",
-        "",
-        "FILL(m1, REPEAT)",
-        "FILL(m1)",
-        "SUM([1])",
-        "__import__('os')",
-        "m1 if m2 else m1",
-    ],
-)
-def test_anything_else_is_refused(expression: str) -> None:
-    with pytest.raises(MathError):
-        calculate(expression, {"m1": M1, "m2": M2}, [M1, M2], [0.0])
-
-
-def test_an_empty_series_stays_empty_in_math() -> None:
-    assert resolve({"e": "SUM(m1) + m1"}, {"m1": {}}, [0.0])["e"] == {}
-    assert references("FILL(m1, 0) / m2") == {"m1", "m2"}
 
 
 KEY = MetricKey.of(("123456789012", "us-east-1"), "N", "M", {})

@@ -48,10 +48,11 @@ def stat(query_id: str, name: str = "M", statistic: str = "Sum", **more: Any) ->
 def test_the_statistics_of_a_minute(cloudwatch):
     for value in (1.0, 2.0, 6.0):
         cloudwatch.put(value)
-    [point] = statistics(cloudwatch, "Sum", "SampleCount", "Average", "Minimum", "Maximum", "p50")
+    [point] = statistics(cloudwatch, "Sum", "SampleCount", "Average", "Minimum", "Maximum")
     assert (point["Sum"], point["SampleCount"], point["Average"]) == (9.0, 3.0, 3.0)
-    assert (point["Minimum"], point["Maximum"], point["ExtendedStatistics"]) == (1.0, 6.0, {"p50": 2.0})
+    assert (point["Minimum"], point["Maximum"]) == (1.0, 6.0)
     assert (point["Timestamp"], point["Unit"]) == (at(cloudwatch.now_s), "None")
+    assert statistics(cloudwatch, "p50", "tm50")[0]["ExtendedStatistics"] == {"p50": 2.0, "tm50": 4 / 3}
 
 
 def test_values_with_counts_and_statistic_sets_are_taken_together(cloudwatch):
@@ -105,8 +106,6 @@ def test_data_with_a_wall_clock_now_is_filed_at_the_virtual_now(cloudwatch):
 def test_data_with_any_other_time_is_filed_there(cloudwatch):
     cloudwatch.put(3.0, at_s=cloudwatch.now_s - 120)
     assert [point["Timestamp"] for point in statistics(cloudwatch, "Sum")] == [at(cloudwatch.now_s - 120)]
-    cloudwatch.put(4.0, at_s=cloudwatch.wall_s - 70)
-    assert len(statistics(cloudwatch, "Sum")) == 1
 
 
 def test_the_last_five_minutes_by_the_wall_clock_are_the_last_five_virtual_minutes(cloudwatch):
@@ -152,12 +151,12 @@ def test_fill_covers_the_whole_query(cloudwatch):
 @pytest.mark.parametrize(
     ("queries", "message"),
     [
-        ([stat("m"), {"Id": "e", "Expression": "IF(m > 1, m, 0)"}], "IF with these arguments"),
-        ([stat("m"), {"Id": "e", "Expression": "m > 1"}], "not supported here"),
+        ([stat("m"), {"Id": "e", "Expression": "IF(m > 1)"}], "Error in expression 'e': IF takes"),
+        ([stat("m"), {"Id": "e", "Expression": "RATES(m)"}], "Function 'RATES' not found"),
         ([stat("m"), {"Id": "e", "Expression": "other"}], "'other', which is no id"),
-        ([{"Id": "e", "Expression": "SELECT AVG(x) FROM y"}], "cannot be read"),
+        ([{"Id": "e", "Expression": "SELECT AVG(x) FROM y"}], "Metrics Insights is not supported"),
         ([{"Id": "e", "Expression": "f"}, {"Id": "f", "Expression": "e"}], "in a circle"),
-        ([stat("m"), {"Id": "e", "Expression": "SUM(m)"}], "does not return a time series"),
+        ([stat("m"), {"Id": "e", "Expression": "SUM(m)"}], "is a number and no time series"),
         ([stat("m"), stat("m")], "not unique"),
         ([stat("m", statistic="p101")], "p101"),
         ([{"Id": "m"}], "MetricStat is required"),
@@ -177,6 +176,7 @@ def test_a_query_that_cannot_be_answered_is_a_validation_error(cloudwatch, queri
         ({"Period": 45}, "InvalidParameterValue"),
         ({"Period": 1, "minutes": 60}, "InvalidParameterCombination"),
         ({"minutes": -5}, "InvalidParameterValue"),
+        ({"ExtendedStatistics": ["p50"]}, "InvalidParameterCombination"),
     ],
 )
 def test_statistics_that_aws_refuses_are_refused(cloudwatch, query, code):

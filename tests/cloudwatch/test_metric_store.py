@@ -67,7 +67,8 @@ def test_ageing_data_keeps_its_sums_and_gets_coarser(found, days):
     for unit in store.units(KEY):
         store.add(KEY, days * DAY + DAY, of_value(1.0), unit)
     after = store.aggregate(KEY, 0.0, DAY)
-    assert after is not None and before is not None
+    assert after is not None
+    assert before is not None
     assert (after.count, after.total, after.minimum, after.maximum) == (
         before.count,
         before.total,
@@ -173,7 +174,8 @@ def test_trimmed_sum_is_mean_times_count(values, low, high):
     whole = combined(of_value(float(value)) for value in values)
     assert whole is not None
     mean, count, total = (statistic(whole, f"{kind}({low}%:{high}%)") for kind in ("TM", "TC", "TS"))
-    assert mean is not None and count is not None
+    assert mean is not None
+    assert count is not None
     assert total == pytest.approx(mean * count)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from blackstart.emulator.adapters import moto_cloudwatch_descriptions as descriptions
 from blackstart.emulator.adapters import moto_cloudwatch_messages as messages
+from blackstart.emulator.adapters import moto_cloudwatch_metric_data as metric_data
 from blackstart.emulator.adapters import moto_cloudwatch_queries as queries
 from blackstart.emulator.adapters.moto_cloudwatch_alarms import SERVED_PROTOCOLS, change_state, record
-from blackstart.emulator.adapters.moto_cloudwatch_queries import Clocks, moment
+from blackstart.emulator.adapters.moto_cloudwatch_clocks import Clocks, moment
+from blackstart.emulator.adapters.moto_cloudwatch_put import put
 from blackstart.emulator.adapters.moto_cloudwatch_validation import check_alarm, check_served
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.decisions.alarm_state import AlarmState
@@ -81,7 +83,7 @@ def _backend_methods(owner: Any, store: MetricStore, clocks: Clocks) -> dict[str
     def put_metric_data(self: Any, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         for number, datum in enumerate(metric_data, start=1):
             self._validate_parameters_put_metric_data(datum, number)
-        queries.put(store, _scope(self), namespace, metric_data, clocks)
+        put(store, _scope(self), namespace, metric_data, clocks)
 
     def delete_alarms(self: Any, alarm_names: list[str]) -> None:
         doomed = [self.alarms[name] for name in alarm_names if name in self.alarms]
@@ -166,13 +168,13 @@ def _query_methods(store: MetricStore, clocks: Clocks) -> dict[str, Any]:
     from moto.core.responses import ActionResult
 
     def get_metric_data(self: Any) -> Any:
-        return ActionResult(queries.get_data(store, _scope(self.cloudwatch_backend), self.params, clocks))
+        return ActionResult(metric_data.get_data(store, _scope(self.cloudwatch_backend), self.params, clocks))
 
     def get_metric_statistics(self: Any) -> Any:
         return ActionResult(queries.get_statistics(store, _scope(self.cloudwatch_backend), self.params, clocks))
 
     def list_metrics(self: Any) -> Any:
-        return ActionResult(queries.list_metrics(store, _scope(self.cloudwatch_backend), self.params))
+        return ActionResult(queries.list_metrics(store, _scope(self.cloudwatch_backend), self.params, clocks))
 
     return {
         "get_metric_data": get_metric_data,

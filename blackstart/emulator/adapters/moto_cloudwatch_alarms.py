@@ -12,12 +12,12 @@ from pydantic import ValidationError as InvalidView
 
 from blackstart.domain.unserved import Unserved, UnservedKind
 from blackstart.emulator.adapters import moto_cloudwatch_messages as messages
-from blackstart.emulator.adapters.moto_cloudwatch_queries import moment
+from blackstart.emulator.adapters.moto_cloudwatch_clocks import moment
 from blackstart.emulator.controllers.alarms import AlarmView, EvaluatedPoint, WatchedMetric
 from blackstart.emulator.controllers.metric_store import MetricKey
 from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState, AlarmVerdict, Comparison, MissingData
 from blackstart.emulator.decisions.composite_alarm import children, composite_state
-from blackstart.emulator.decisions.metric_math import MathError, references, resolve
+from blackstart.emulator.decisions.metric_math import MathError, Query, references, resolve
 from blackstart.emulator.decisions.metric_statistics import is_statistic
 
 
@@ -227,7 +227,7 @@ def _of_queries(backend: Any, alarm: Any, scope: tuple[str, str]) -> AlarmView |
     if len(periods) != 1 or len(returned) != 1:
         return "metric math needs metrics of one period and one returned series"
     # tried on one point, so that an expression outside the subset is found here and not at each evaluation
-    resolve(expressions, {name: {0.0: 1.0} for name in metrics}, [0.0])
+    resolve(expressions, Query({name: {0.0: 1.0} for name in metrics}, [0.0]))
     return _view(backend, alarm, periods.pop(), metrics, expressions, returned[0])
 
 

@@ -6,7 +6,7 @@ Source: CloudWatch API reference, the pages of these two actions.
 from typing import Any
 
 from blackstart.emulator.adapters.moto_cloudwatch_alarms import history
-from blackstart.emulator.adapters.moto_cloudwatch_queries import Clocks, moment, page, unix_s
+from blackstart.emulator.adapters.moto_cloudwatch_clocks import Clocks, moment, page, unix_s
 
 
 def alarms(backend: Any, params: dict[str, Any]) -> dict[str, Any]:

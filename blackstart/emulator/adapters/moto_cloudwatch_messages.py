@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from blackstart.emulator.adapters.moto_cloudwatch_queries import moment
+from blackstart.emulator.adapters.moto_cloudwatch_clocks import moment
 from blackstart.emulator.controllers.alarms import EvaluatedPoint
 from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState
 

@@ -4,7 +4,7 @@ Source: CloudWatch user guide, "Alarm evaluation", "Alarm actions"; API referenc
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from pydantic import ConfigDict
 
@@ -12,7 +12,8 @@ from blackstart.domain.model import Model
 from blackstart.domain.unserved import Unserved
 from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState, AlarmVerdict, evaluate
-from blackstart.emulator.decisions.metric_math import Series, resolve
+from blackstart.emulator.decisions.metric_math import Query, resolve
+from blackstart.emulator.decisions.metric_math_values import Series
 from blackstart.emulator.decisions.metric_statistics import Aggregate, has_low_samples, statistic
 
 EVALUATION_OFFSET_S = 10.0
@@ -145,7 +146,7 @@ class AlarmsController:
         for name, periods in aggregates.items():
             numbers = ((at, statistic(part, view.metrics[name].statistic)) for at, part in periods.items())
             metrics[name] = {at: number for at, number in numbers if number is not None}
-        return resolve(view.expressions, metrics, starts)[view.returned]
+        return cast(Series, resolve(view.expressions, Query(metrics, starts))[view.returned])
 
 
 def _low_samples(view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]]) -> bool:

@@ -19,7 +19,7 @@ class Aggregate(NamedTuple):
     maximum), and when only a statistic set is known.
     """
 
-    count: float
+    count: float  # type: ignore[assignment]  # a tuple's own count is of no use here
     total: float
     minimum: float
     maximum: float
