@@ -14,21 +14,25 @@ from blackstart.emulator.controllers.alarms import AlarmsController
 from blackstart.emulator.controllers.auto_scaling import AutoScalingController
 from blackstart.emulator.controllers.ec2_capacity import Ec2Capacity
 from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController, ServiceSettings
+from blackstart.emulator.controllers.group_metrics import GroupMetricsController
 from blackstart.emulator.controllers.health_registry import HealthRegistry
+from blackstart.emulator.controllers.instance_metrics import InstanceMetricsController
 from blackstart.emulator.controllers.load_balancer_metrics import LoadBalancerMetricsController
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
 from blackstart.emulator.controllers.member_requests import MemberRequests
 from blackstart.emulator.controllers.metric_store import MetricStore
+from blackstart.emulator.controllers.nat_metrics import NatMetricsController
 from blackstart.emulator.controllers.network import NetworkView
 from blackstart.emulator.controllers.run_command import RunCommandController
+from blackstart.emulator.controllers.scaling_policies import ScalingPoliciesController
 from blackstart.emulator.controllers.service_host import ServiceHost
 from blackstart.emulator.controllers.spot_interruptions import SpotInterruptions
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.controllers.zonal_shifts import ZonalShiftsController
 from blackstart.emulator.decisions.ec2_capacity import Limits
 from blackstart.emulator.parameters import Parameters
-from blackstart.emulator.protocol import AccessLogged, Counters, HealthChanged, Hello, Lag, Upward
+from blackstart.emulator.protocol import AccessLogged, Counters, HealthChanged, Hello, Lag, TargetTraffic, Upward
 from blackstart.emulator.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -66,12 +70,16 @@ class Controllers:
     ec2: Ec2LifecycleController
     capacity: Ec2Capacity
     spot: SpotInterruptions
+    policies: ScalingPoliciesController
     scaling: AutoScalingController
     network: NetworkView
     balancing: LoadBalancingController
     shifts: ZonalShiftsController
     commands: RunCommandController
     metrics: LoadBalancerMetricsController
+    instance_metrics: InstanceMetricsController
+    group_metrics: GroupMetricsController
+    nat_metrics: NatMetricsController
     alarms: AlarmsController
     measurement: MeasurementController
     access_logs: AccessLogController
@@ -83,11 +91,15 @@ class Controllers:
         return (
             self.ec2,
             self.spot,
+            self.policies,
             self.scaling,
             self.network,
             self.balancing,
             self.commands,
             self.metrics,
+            self.instance_metrics,
+            self.group_metrics,
+            self.nat_metrics,
             self.alarms,
             self.measurement,
             self.access_logs,
@@ -104,6 +116,8 @@ class Controllers:
             self.metrics.health_changed()
         elif isinstance(message, Counters):
             self.metrics.on_counters(message)
+        elif isinstance(message, TargetTraffic):
+            self.instance_metrics.on_target_traffic(message)
         elif isinstance(message, Lag):
             self.measurement.on_lag(message)
         elif isinstance(message, AccessLogged):
@@ -133,6 +147,9 @@ def assemble(
         moto_cloudformation,
         moto_cloudwatch,
         moto_elbv2_targets,
+        moto_group_metrics,
+        moto_monitoring,
+        moto_scaling_policy_calls,
         moto_ssm,
         validators,
     )
@@ -145,6 +162,7 @@ def assemble(
     from blackstart.emulator.adapters.moto_events import MotoEvents
     from blackstart.emulator.adapters.moto_ledger import unserved
     from blackstart.emulator.adapters.moto_network import MotoNetwork
+    from blackstart.emulator.adapters.moto_scaling_policies import MotoScalingPolicies
 
     certificates = Certificates(authority or Authority())
     instances, groups, declared_network, events = MotoInstances(), MotoGroups(), MotoNetwork(), MotoEvents()
@@ -196,6 +214,8 @@ def assemble(
         mitigated=lambda: measurement.mitigated,
     )
     scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
+    declared_policies = MotoScalingPolicies(parameters.target_tracking_low_ratio)
+    policies = ScalingPoliciesController(declared_policies, scaling)
     metrics = LoadBalancerMetricsController(
         store,
         registry,
@@ -221,11 +241,12 @@ def assemble(
     balancers.install(patches, frame.now_s)
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
     moto_auto_scaling_calls.install(patches, scaling, MemberRequests(groups, scaling), frame.now_s)
+    moto_scaling_policy_calls.install(patches, declared_policies, policies, scaling, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
+    moto_monitoring.install(patches, ec2.changed)
     logs.install(patches)
-    certificate_calls.install(patches)
-    validators.install(patches)
-    moto_answers.install(patches)
+    for calls in (moto_group_metrics, certificate_calls, validators, moto_answers):
+        calls.install(patches)
     undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
 
     def undo() -> None:
@@ -237,6 +258,7 @@ def assemble(
         ec2=ec2,
         capacity=room,
         spot=spot,
+        policies=policies,
         scaling=scaling,
         network=network,
         balancing=balancing,
@@ -244,6 +266,11 @@ def assemble(
         own_services={arc_zonal_shift.SIGNING_NAME: arc_zonal_shift.ArcZonalShift(shifts, frame.now_s)},
         commands=commands,
         metrics=metrics,
+        instance_metrics=InstanceMetricsController(
+            store, lambda: ec2.facts, scaling, frame.speed, moto_monitoring.vcpus
+        ),
+        group_metrics=GroupMetricsController(store, scaling, moto_group_metrics.MotoGroupMetrics()),
+        nat_metrics=NatMetricsController(store, moto_monitoring.available_nat_gateways),
         alarms=alarms,
         measurement=measurement,
         access_logs=AccessLogController(logs, frame.speed, frame.queue, frame.post),

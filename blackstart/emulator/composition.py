@@ -26,7 +26,7 @@ from blackstart.emulator.assembly import Controllers, Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
 from blackstart.emulator.controllers.measurement import OwnFailures
-from blackstart.emulator.controllers.overview import RecentTraffic, Sight, overview
+from blackstart.emulator.controllers.overview import RecentTraffic, Sight, newest_activities, overview
 from blackstart.emulator.decisions.ec2_capacity import Limits
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import CounterRow, Counters, Upward
@@ -201,8 +201,16 @@ class Emulator:
     def _on_host_event(self, event: Mapping[str, Any]) -> None:
         if event["key"] == DATAPLANE:
             self._link.on_host_event(event)
+        elif event["event"] == "usage":
+            self.plane.post(partial(self._on_usage, event))
         else:
             self.plane.post(lambda _: self._controllers.ec2.on_host_event(event))
+
+    def _on_usage(self, event: Mapping[str, Any], heard_s: float) -> None:
+        """How much CPU the instances have used. Under the lock."""
+        at_ns = event.get("monotonic_ns")
+        measured_s = heard_s if at_ns is None else self.plane.anchor.time_s(at_ns)
+        self._controllers.instance_metrics.on_usage(event["cpu_real_s"], measured_s)
 
     def _on_host_end(self) -> None:
         if not self._closing:
@@ -221,7 +229,7 @@ class Emulator:
 
 def look(controllers: Controllers, traffic: tuple[CounterRow, ...] = ()) -> Sight:
     """Copy what the controllers know. Under the lock, so it makes nothing of it yet."""
-    snapshot, balancing = controllers.balancing.snapshot, controllers.balancing
+    snapshot, balancing, groups = controllers.balancing.snapshot, controllers.balancing, controllers.scaling.groups()
     targets = [(group.arn, target) for group in snapshot.target_groups for target in group.targets]
     return Sight(
         snapshot=snapshot,
@@ -237,6 +245,7 @@ def look(controllers: Controllers, traffic: tuple[CounterRow, ...] = ()) -> Sigh
         },
         instances=dict(controllers.ec2.facts),
         pids=dict(controllers.ec2.pids),
+        activities={group.name: newest_activities(controllers.scaling.log, group.name) for group in groups},
         in_dns=controllers.measurement.in_dns,
         failing_open=controllers.measurement.failing_open,
         traffic=traffic,
