@@ -106,12 +106,25 @@ class MemberStatus(Model):
     health: str
 
 
+class ScalingActivity(Model):
+    """What a group does or did last. status: AWS's code, as InProgress. message: why it failed."""
+
+    description: str
+    status: str
+    started_s: float
+    message: str = ""
+
+
 class ScalingGroupStatus(Model):
+    """suspended: processes, as AZRebalance. activities: the newest ones, those in progress first."""
+
     name: str
     min: int
     desired: int
     max: int
     members: tuple[MemberStatus, ...] = ()
+    suspended: tuple[str, ...] = ()
+    activities: tuple[ScalingActivity, ...] = ()
 
     @property
     def in_service(self) -> int:

@@ -134,7 +134,7 @@ def _stack(overview: Overview, now_s: float) -> Iterator[RenderableType]:
     for group in overview.target_groups:
         yield from _target_group(group, now_s)
     for scaling in overview.scaling_groups:
-        yield from _scaling_group(scaling)
+        yield from _scaling_group(scaling, now_s)
     if overview.alarms:
         yield from _alarms(overview.alarms, now_s)
     if overview.network:
@@ -186,7 +186,7 @@ def _health(target: TargetStatus, now_s: float) -> tuple[Text, Text]:
     return _state(target.state), Text("  ".join(word for word in words if word))
 
 
-def _scaling_group(group: ScalingGroupStatus) -> Iterator[RenderableType]:
+def _scaling_group(group: ScalingGroupStatus, now_s: float) -> Iterator[RenderableType]:
     whole = group.in_service == group.desired
     capacity = Text(f"{group.in_service} of {group.desired} in service", style="green" if whole else "yellow")
     yield _title("Auto Scaling group", group.name, capacity, Text(f"min {group.min}, max {group.max}"))
@@ -199,8 +199,13 @@ def _scaling_group(group: ScalingGroupStatus) -> Iterator[RenderableType]:
     for member in sorted(group.members, key=lambda each: (each.zone, each.instance_id)):
         if (member.lifecycle, member.health) != ("InService", "Healthy"):
             table.add_row("", member.zone, member.instance_id, _state(member.lifecycle), Text(member.health))
+    for activity in group.activities:
+        words = Text(f"{activity.description} {activity.message}".strip())
+        table.add_row("", f"{lasting(now_s - activity.started_s)} ago", _state(activity.status), words)
     if table.row_count:
         yield table
+    if group.suspended:
+        yield Text(f"  suspended: {', '.join(group.suspended)}", style="yellow")
 
 
 def _alarms(alarms: tuple[AlarmStatus, ...], now_s: float) -> Iterator[RenderableType]:

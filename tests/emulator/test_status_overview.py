@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import pytest
 import rig as rig_module
 import web_stack
 
@@ -93,6 +94,20 @@ def test_an_alarm_is_shown_with_its_state_and_since_when(rig: Any) -> None:
     assert alarm.since_s is not None
     assert rig_module.START_S < alarm.since_s <= rig.now_s
     assert alarm.reason.startswith("Threshold Crossed")
+
+
+def test_a_group_tells_its_newest_activities_what_is_in_progress_first_and_what_is_suspended(rig: Any) -> None:
+    stack = web_stack.WebStack(rig.client, desired=3)
+    rig.run(120)
+    stack.asg.suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["AZRebalance"])
+    leaving = min(stack.members())
+    stack.asg.terminate_instance_in_auto_scaling_group(InstanceId=leaving, ShouldDecrementDesiredCapacity=True)
+    rig.tick()
+    (group,) = seen(rig).scaling_groups
+    assert group.suspended == ("AZRebalance",)
+    assert group.activities[0].description == f"Terminating EC2 instance: {leaving}"
+    assert group.activities[0].started_s == pytest.approx(rig.now_s, abs=2)
+    assert [activity.status for activity in group.activities[1:]] == ["Successful"] * 3
 
 
 def test_requests_of_the_last_minute_are_counted_and_older_ones_forgotten() -> None:

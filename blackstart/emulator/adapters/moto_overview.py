@@ -42,6 +42,7 @@ def _scaling_group(group: Any) -> ScalingGroupStatus:
             )
             for state in group.instance_states
         ),
+        suspended=tuple(sorted(process["ProcessName"] for process in group.suspended_processes)),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 
 from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
 
@@ -104,6 +104,12 @@ class ActivityLog:
         found = [entry for entry in chosen if not wanted or entry.activity_id in wanted]
         found.reverse()
         return sorted(found, key=lambda entry: (entry.end_time is None, entry.start_time), reverse=True)
+
+    def newest(self, group: str, count: int) -> list[Activity]:
+        """A group's newest activities, those in progress first, without a look at all the others."""
+        trail = self._trails.get(group, _Trail())
+        recent = list(islice(reversed(trail.entries), count + trail.open_count))
+        return sorted(recent, key=lambda entry: entry.end_time is None, reverse=True)[:count]
 
     def last_end_s(self, group: str) -> float | None:
         """When the newest activity of a group ended; None while one is in progress or when there was none."""

@@ -6,6 +6,7 @@ A `Sight` is gathered under the control plane's lock and is cheap; `overview` ma
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 
 from blackstart.domain.emulator_overview import (
     AlarmStatus,
@@ -15,12 +16,14 @@ from blackstart.domain.emulator_overview import (
     NodeStatus,
     Opinion,
     Overview,
+    ScalingActivity,
     ScalingGroupStatus,
     TargetGroupStatus,
     TargetStatus,
     Traffic,
 )
 from blackstart.domain.emulator_status import served_port
+from blackstart.emulator.controllers.activity_log import ActivityLog
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.decisions.target_health import TargetHealth, combined_health
 from blackstart.emulator.protocol import CounterRow, Counters, HealthChanged
@@ -38,6 +41,7 @@ from blackstart.emulator.snapshot import (
 
 WINDOW_S = 60.0
 GONE = "terminated"
+ACTIVITIES_SHOWN = 4
 Opinions = Mapping[tuple[str, int], Mapping[str, HealthChanged]]
 
 
@@ -55,6 +59,7 @@ class Sight:
     """Everything that an overview is made of. opinions: by target group. held: the health of targets that health checks
     do not decide, by target group, target and port. pids: of instances' services.
 
+    activities: by scaling group, the newest.
     in_dns: by load balancer, the zones of the nodes that its name resolves to; None before the data plane said so.
     failing_open: by target group, the zones of the nodes that do. traffic: counters of the last minute.
     network: what is cut off, in words.
@@ -66,6 +71,7 @@ class Sight:
     held: Mapping[tuple[str, str, int], TargetHealth] = field(default_factory=dict)
     instances: Mapping[str, InstanceFact] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
+    activities: Mapping[str, tuple[ScalingActivity, ...]] = field(default_factory=dict)
     in_dns: Mapping[str, tuple[str, ...]] | None = None
     failing_open: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     traffic: tuple[CounterRow, ...] = ()
@@ -101,10 +107,26 @@ def overview(sight: Sight) -> Overview:
             for arn, name, state, dns_name in sight.declared.load_balancers
         ),
         target_groups=tuple(_target_group(group, sight, addresses) for group in sight.snapshot.target_groups),
-        scaling_groups=sight.declared.scaling_groups,
+        scaling_groups=tuple(
+            group.model_copy(update={"activities": sight.activities.get(group.name, ())})
+            for group in sight.declared.scaling_groups
+        ),
         alarms=sight.declared.alarms,
         network=sight.network,
         instances=tuple(_instance(fact, sight) for fact in sight.instances.values() if fact.state.value != GONE),
+    )
+
+
+def newest_activities(log: ActivityLog, group: str) -> tuple[ScalingActivity, ...]:
+    """The newest activities of a scaling group, copied: the log's own go on changing."""
+    return tuple(
+        ScalingActivity(
+            description=entry.description,
+            status=entry.status_code,
+            started_s=entry.start_time.replace(tzinfo=UTC).timestamp(),
+            message=entry.status_message or "",
+        )
+        for entry in log.newest(group, ACTIVITIES_SHOWN)
     )
 
 
