@@ -17,10 +17,10 @@ from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController
 from blackstart.emulator.controllers.group_metrics import GroupMetricsController
 from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.instance_metrics import InstanceMetricsController
+from blackstart.emulator.controllers.lifecycle_hooks import LifecycleHooks
 from blackstart.emulator.controllers.load_balancer_metrics import LoadBalancerMetricsController
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
-from blackstart.emulator.controllers.member_requests import MemberRequests
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.controllers.nat_metrics import NatMetricsController
 from blackstart.emulator.controllers.network import NetworkView
@@ -143,9 +143,10 @@ def assemble(
         arc_zonal_shift,
         certificate_calls,
         moto_answers,
-        moto_auto_scaling_calls,
+        moto_auto_scaling_api,
         moto_cloudformation,
         moto_cloudwatch,
+        moto_ec2_calls,
         moto_elbv2_targets,
         moto_group_metrics,
         moto_monitoring,
@@ -157,12 +158,11 @@ def assemble(
     from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
-    from blackstart.emulator.adapters.moto_ec2_launch import MotoLaunches
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
     from blackstart.emulator.adapters.moto_events import MotoEvents
     from blackstart.emulator.adapters.moto_ledger import unserved
+    from blackstart.emulator.adapters.moto_lifecycle_hooks import MotoHooks
     from blackstart.emulator.adapters.moto_network import MotoNetwork
-    from blackstart.emulator.adapters.moto_scaling_policies import MotoScalingPolicies
 
     certificates = Certificates(authority or Authority())
     instances, groups, declared_network, events = MotoInstances(), MotoGroups(), MotoNetwork(), MotoEvents()
@@ -213,9 +213,15 @@ def assemble(
         shifted_zone=shifts.shifted_zone,
         mitigated=lambda: measurement.mitigated,
     )
-    scaling = AutoScalingController(groups, parameters, facts=lambda: ec2.facts, health=balancing.health, new_id=new_id)
-    declared_policies = MotoScalingPolicies(parameters.target_tracking_low_ratio)
-    policies = ScalingPoliciesController(declared_policies, scaling)
+    declared_hooks = MotoHooks()
+    scaling = AutoScalingController(
+        groups,
+        parameters,
+        facts=lambda: ec2.facts,
+        health=balancing.health,
+        new_id=new_id,
+        hooks=LifecycleHooks(declared_hooks, events),
+    )
     metrics = LoadBalancerMetricsController(
         store,
         registry,
@@ -234,18 +240,15 @@ def assemble(
         own_failures=frame.own_failures,
     )
     moto_cloudformation.install(patches)
-    instances.install(patches, ec2, frame.now_s)
-    MotoLaunches(instances, ec2, room.room, frame.now_s).install(patches)
-    events.install(patches)
+    moto_ec2_calls.install(patches, instances, ec2, room.room, spot, frame.now_s)
     declared_network.install(patches)
     balancers.install(patches, frame.now_s)
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
-    moto_auto_scaling_calls.install(patches, scaling, MemberRequests(groups, scaling), frame.now_s)
-    moto_scaling_policy_calls.install(patches, declared_policies, policies, scaling, frame.now_s)
+    moto_auto_scaling_api.install(patches, groups, scaling, declared_hooks, frame.now_s)
+    policies = moto_scaling_policy_calls.install(patches, parameters.target_tracking_low_ratio, scaling, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     moto_monitoring.install(patches, ec2.changed)
-    logs.install(patches)
-    for calls in (moto_group_metrics, certificate_calls, validators, moto_answers):
+    for calls in (events, logs, moto_group_metrics, certificate_calls, validators, moto_answers):
         calls.install(patches)
     undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
 
@@ -267,7 +270,7 @@ def assemble(
         commands=commands,
         metrics=metrics,
         instance_metrics=InstanceMetricsController(
-            store, lambda: ec2.facts, scaling, frame.speed, moto_monitoring.vcpus
+            store, lambda: ec2.facts, scaling, frame.speed, moto_monitoring.vcpus, policies.warm_up_s
         ),
         group_metrics=GroupMetricsController(store, scaling, moto_group_metrics.MotoGroupMetrics()),
         nat_metrics=NatMetricsController(store, moto_monitoring.available_nat_gateways),

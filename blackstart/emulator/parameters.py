@@ -45,11 +45,33 @@ class Parameters(Model):
     group_health_period_s: float = Field(
         default=30.0, ge=5, le=60, description="how often an Auto Scaling group looks at its instances; unpublished"
     )
+    impaired_patience_s: float = Field(
+        default=180.0,
+        ge=60,
+        le=900,
+        description="how long a group bears with an instance whose status checks fail; the guide: 'a few minutes'",
+    )
+    launch_retry_s: float = Field(
+        default=30.0,
+        ge=5,
+        le=300,
+        description="a group's pause after a launch that EC2 refused, doubled with each one in a row; unpublished",
+    )
+    launch_retry_longest_s: float = Field(
+        default=300.0, ge=30, le=3600, description="the longest of these pauses; unpublished"
+    )
     target_state_delay_s: float = Field(
         default=5.0,
         ge=0,
         le=30,
         description="an instance's state change until its target reads Target.InvalidState; unpublished",
+    )
+    target_tracking_low_ratio: float = Field(
+        default=0.9,
+        ge=0.7,
+        le=0.9,
+        description="the low alarm's threshold of a target tracking policy, as a part of its target; unpublished: 0.9 "
+        "in newer alarms, 0.85 and 0.7 in older ones",
     )
     alarm_evaluation_range_extra: int = Field(
         default=2, ge=0, le=10, description="periods fetched beyond the evaluation periods; the guide's example: 3 -> 5"

@@ -3,28 +3,47 @@
 from collections.abc import Iterator
 
 from blackstart.domain.unserved import Unserved, UnservedKind
-from blackstart.emulator.adapters import moto_backends, moto_cloudformation
+from blackstart.emulator.adapters import (
+    moto_backends,
+    moto_cloudformation,
+    moto_ec2_template,
+    moto_events,
+    moto_fis,
+    moto_lifecycle_hooks,
+)
 from blackstart.emulator.adapters.moto_elbv2_ledger import unserved_load_balancing
 
 
 def unserved() -> tuple[Unserved, ...]:
     """Each declared thing without effect, by the line that says so."""
-    things = (*_scaling(), *unserved_load_balancing(), *_names(), *moto_cloudformation.unserved())
+    things = (
+        *_scaling(),
+        *unserved_load_balancing(),
+        *_names(),
+        *moto_cloudformation.unserved(),
+        *_events_and_instances(),
+    )
     found = {thing.reason: thing for thing in things}
     return tuple(found[reason] for reason in sorted(found))
 
 
+def _events_and_instances() -> Iterator[Unserved]:
+    yield from moto_events.unserved()
+    yield from moto_ec2_template.unserved()
+    yield from moto_fis.unserved()
+    yield from moto_lifecycle_hooks.unserved()
+
+
 def _scaling() -> Iterator[Unserved]:
     for backend in moto_backends.existing("autoscaling"):
-        for policy in backend.policies.values():
-            yield Unserved(
-                kind=UnservedKind.SCALING_POLICY,
-                resource=policy.name,
-                of=(policy.auto_scaling_group_name,),
-                reason=f"scaling policy {policy.name} ({policy.policy_type or 'SimpleScaling'}) never scales",
-            )
-        for hook in backend.lifecycle_hooks.values():
-            yield _of_group(hook.auto_scaling_group_name, f"lifecycle hook {hook.name} is not waited for")
+        for stored in backend.policies.values():
+            if stored.never_scales:
+                yield Unserved(
+                    kind=UnservedKind.SCALING_POLICY,
+                    resource=stored.policy.name,
+                    of=(stored.group.name,),
+                    reason=f"scaling policy {stored.policy.name} ({stored.never_scales}) never scales",
+                )
         for action in backend.scheduled_actions.values():
             name = action.scheduled_action_name
             yield _of_group(action.auto_scaling_group_name, f"scheduled action {name} never runs")

@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 
 from blackstart.emulator.adapters import moto_backends
 from blackstart.emulator.adapters import moto_tracking_alarms as alarms
-from blackstart.emulator.adapters.validators_scaling_policies import MOST_POLICIES, policy_problem, steps_of
+from blackstart.emulator.adapters.validators_scaling_policies import (
+    HIGH_RESOLUTION_CPU,
+    MOST_POLICIES,
+    policy_problem,
+    steps_of,
+)
 from blackstart.emulator.controllers.scaling_policies import Waits
 from blackstart.emulator.decisions.scaling_policy import Adjustment, PolicyKind, ScalingPolicy
 from blackstart.emulator.decisions.target_tracking import tracking_alarms
@@ -23,6 +28,14 @@ class StoredPolicy(NamedTuple):
     policy: ScalingPolicy
     declared: dict[str, Any]
     alarms: tuple[str, ...] = ()
+
+    @property
+    def never_scales(self) -> str:
+        """What about the policy keeps it from ever scaling here, "" when nothing does."""
+        if self.policy.kind is PolicyKind.PREDICTIVE:
+            return self.policy.kind.value
+        tracked = self.declared.get("TargetTrackingConfiguration", {}).get("PredefinedMetricSpecification") or {}
+        return HIGH_RESOLUTION_CPU if tracked.get("PredefinedMetricType") == HIGH_RESOLUTION_CPU else ""
 
 
 class MotoScalingPolicies:

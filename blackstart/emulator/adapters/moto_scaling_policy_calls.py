@@ -15,6 +15,7 @@ from blackstart.emulator.adapters import moto_tracking_alarms as alarms
 from blackstart.emulator.adapters.moto_scaling_policies import MotoScalingPolicies, StoredPolicy, of_group
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.controllers.activity_log import Activity
+from blackstart.emulator.controllers.scaling_policies import Groups as PolicyGroups
 from blackstart.emulator.controllers.scaling_policies import (
     NoStepError,
     ScalingInProgressError,
@@ -23,23 +24,23 @@ from blackstart.emulator.controllers.scaling_policies import (
 from blackstart.emulator.decisions.scaling_policy import PolicyKind, ScalingPolicy
 
 
-class Groups(Protocol):
-    """Who knows the activities."""
+class Groups(PolicyGroups, Protocol):
+    """The controller of the groups."""
 
     def activities(self, name: str | None, ids: Iterable[str] = ()) -> list[Activity]: ...
 
 
 def install(
-    patches: Patches,
-    store: MotoScalingPolicies,
-    controller: ScalingPoliciesController,
-    groups: Groups,
-    now_s: Callable[[], float],
-) -> None:
-    """After the group calls have been replaced: deletion is wrapped here once more."""
+    patches: Patches, low_ratio: float, groups: Groups, now_s: Callable[[], float]
+) -> ScalingPoliciesController:
+    """Hand the calls to a controller, which is returned. After the calls on groups have been replaced: their deletion
+    is wrapped here once more. low_ratio: of the low alarms of target tracking (Parameters).
+    """
     from moto.autoscaling.models import AutoScalingBackend
     from moto.autoscaling.responses import AutoScalingResponse
 
+    store = MotoScalingPolicies(low_ratio)
+    controller = ScalingPoliciesController(store, groups)
     patches.replace(AutoScalingResponse, "put_scaling_policy", lambda _: _putting(store))
     patches.replace(AutoScalingResponse, "describe_policies", lambda _: _describe)
     patches.replace(AutoScalingResponse, "delete_policy", lambda _: _deleting(store))
@@ -50,6 +51,7 @@ def install(
     patches.replace(AutoScalingBackend, "delete_auto_scaling_group", lambda original: _with_policies(original, store))
     for action in ("create_auto_scaling_group", "update_auto_scaling_group"):
         patches.replace(AutoScalingResponse, action, _keeping_cooldown)
+    return controller
 
 
 def _putting(store: MotoScalingPolicies) -> Callable[[Any], Any]:
