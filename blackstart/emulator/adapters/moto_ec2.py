@@ -6,14 +6,16 @@ terminated), and the answers of start, stop and terminate (they name a state wit
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
-from blackstart.emulator.adapters import moto_backends, moto_ec2_status
+from blackstart.emulator.adapters import moto_backends
 from blackstart.emulator.adapters.ec2_refusals import refused
 from blackstart.emulator.adapters.patches import Patches
-from blackstart.emulator.controllers.instance_facts import InstanceFact, InstanceTraits
+from blackstart.emulator.controllers.instance_facts import InstanceTraits
+from blackstart.emulator.decisions.ec2_capacity import START_REFUSAL
 from blackstart.emulator.decisions.instance_lifecycle import (
     STATE_CODES,
     IncorrectStateError,
@@ -25,12 +27,16 @@ from blackstart.emulator.decisions.state_reason import StateReason
 
 
 class Lifecycle(Protocol):
-    """What the replaced methods tell and ask: a caller wants something of an instance, or looks at it."""
+    """What the replaced methods tell: a caller wants something of an instance."""
 
-    @property
-    def facts(self) -> Mapping[str, InstanceFact]: ...
     def requested(self, instance_id: str, request: Request, now_s: float) -> None: ...
     def check(self, instance_id: str, request: Request, now_s: float) -> None: ...
+
+
+class Room(Protocol):
+    """How many more instances of a type fit into a zone; None: any number."""
+
+    def __call__(self, zone: str, instance_type: str) -> int | None: ...
 
 
 class MotoInstances:
@@ -144,7 +150,7 @@ class MotoInstances:
             instance.ec2_backend.reservations.pop(reservation.id, None)
         instance.ec2_backend.tags.pop(instance_id, None)
 
-    def install(self, patches: Patches, lifecycle: Lifecycle, now_s: Callable[[], float]) -> None:
+    def install(self, patches: Patches, lifecycle: Lifecycle, room: Room, now_s: Callable[[], float]) -> None:
         """Hand moto's instance transitions to a lifecycle."""
         from moto.ec2.models.instances import Instance, InstanceBackend
         from moto.ec2.responses.instances import InstanceResponse
@@ -157,10 +163,9 @@ class MotoInstances:
             ("reboot", Request.REBOOT),
         ):
             patches.replace(Instance, name, partial(_asking, lifecycle, request, now_s))
-            patches.replace(InstanceBackend, f"{name}_instances", partial(_checked, lifecycle, request, now_s))
+            patches.replace(InstanceBackend, f"{name}_instances", partial(_checked, lifecycle, room, request, now_s))
             if request is not Request.REBOOT:
                 patches.replace(InstanceResponse, f"{name}_instances", _telling_the_state)
-        moto_ec2_status.install(patches, lambda: lifecycle.facts)
 
 
 def _asking(
@@ -175,7 +180,7 @@ def _asking(
 
 
 def _checked(
-    lifecycle: Lifecycle, request: Request, now_s: Callable[[], float], original: Callable[..., Any]
+    lifecycle: Lifecycle, room: Room, request: Request, now_s: Callable[[], float], original: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Refuse the whole request when one of its instances cannot take it, as EC2 does."""
 
@@ -186,9 +191,20 @@ def _checked(
                 lifecycle.check(instance.id, request, now_s())
             except IncorrectStateError as error:
                 raise _incorrect_state(instance.id, request, str(error)) from error
+        if request is Request.START:
+            _check_room(backend, instance_ids, room)
         return original(backend, instance_ids)
 
     return checked
+
+
+def _check_room(backend: Any, instance_ids: list[str], room: Room) -> None:
+    """Raise what EC2 says when stopped instances find their place taken."""
+    stopped = (each for each in backend.get_multi_instances_by_id(instance_ids) if each.state == "stopped")
+    for (zone, instance_type), number in Counter((each.placement.zone, each.instance_type) for each in stopped).items():
+        left = room(zone, instance_type)
+        if left is not None and left < number:
+            raise refused("InsufficientInstanceCapacity", START_REFUSAL)
 
 
 def _check_protection(instance: Any, request: Request) -> None:

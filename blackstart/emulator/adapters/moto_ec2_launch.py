@@ -8,9 +8,8 @@ StopIteration when a subnet is full).
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from blackstart.emulator.adapters import moto_ec2_template
 from blackstart.emulator.adapters.ec2_refusals import refused
-from blackstart.emulator.adapters.moto_ec2 import MotoInstances
+from blackstart.emulator.adapters.moto_ec2 import MotoInstances, Room
 from blackstart.emulator.adapters.moto_ec2_template import template_version
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.decisions import ec2_capacity
@@ -23,12 +22,6 @@ class Launches(Protocol):
     """Who hears of a new instance."""
 
     def launched(self, instance_id: str, now_s: float) -> None: ...
-
-
-class Room(Protocol):
-    """How many more instances of a type fit into a zone; None: any number."""
-
-    def __call__(self, zone: str, instance_type: str) -> int | None: ...
 
 
 class MotoLaunches:
@@ -56,7 +49,6 @@ class MotoLaunches:
 
             return run_instances
 
-        moto_ec2_template.install(patches)
         patches.replace(InstanceBackend, "run_instances", taking_over)
         patches.replace(InstanceResponse, "run_instances", lambda _: answer)
 

@@ -5,11 +5,21 @@ Source: EC2 API reference, CreateLaunchTemplateVersion (SourceVersion), LaunchTe
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from blackstart.domain.unserved import Unserved, UnservedKind
+from blackstart.emulator.adapters import moto_backends
 from blackstart.emulator.adapters.ec2_refusals import refused
 from blackstart.emulator.adapters.patches import Patches
+
+NOT_ACTED_ON = frozenset(
+    {
+        *("InstanceRequirements", "CapacityReservationSpecification", "CpuOptions", "EnclaveOptions", "KernelId"),
+        *("LicenseSpecifications", "MaintenanceOptions", "NetworkPerformanceOptions", "PrivateDnsNameOptions"),
+        *("RamDiskId", "ElasticGpuSpecifications", "ElasticInferenceAccelerators"),
+    }
+)
 
 
 def install(patches: Patches) -> None:
@@ -18,6 +28,21 @@ def install(patches: Patches) -> None:
 
     patches.replace(LaunchTemplates, "create_launch_template_version", _taking_over_the_source)
     patches.replace(LaunchTemplate, "get_version", lambda _: _version)
+
+
+def unserved() -> Iterator[Unserved]:
+    """What default and newest versions ask for and no instance gets."""
+    for backend in moto_backends.existing("ec2"):
+        for template in backend.launch_templates.values():
+            for version in sorted({template.default_version_number, template.latest_version_number}):
+                data = template.get_version(version).data
+                for name in sorted(name for name in NOT_ACTED_ON if data.get(name)):
+                    yield Unserved(
+                        kind=UnservedKind.OTHER,
+                        resource=template.id,
+                        reason=f"launch template {template.name}, version {version}: {name} has no effect",
+                        minor=name != "InstanceRequirements",
+                    )
 
 
 def template_version(backend: Any, reference: Mapping[str, Any]) -> Any:
