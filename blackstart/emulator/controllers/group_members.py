@@ -4,25 +4,34 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from blackstart.domain.target_health import TargetState
-from blackstart.emulator.controllers.activity_log import Activity, ActivityLog
+from blackstart.emulator.controllers.activity_log import Activity, ActivityLog, moment
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Launched, Member
+from blackstart.emulator.controllers.group_registrations import GroupRegistrations
+from blackstart.emulator.controllers.lifecycle_hooks import ENTERING, LEAVING_GROUP, LifecycleHooks
 from blackstart.emulator.decisions import activity as words
+from blackstart.emulator.decisions import member_activity
 from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
+from blackstart.emulator.decisions.launch_failure import waits
+from blackstart.emulator.decisions.lifecycle_hook import Abandoned
 from blackstart.emulator.decisions.scaling_group import (
     COMING,
     LEAVING,
     GroupSnapshot,
     Lifecycle,
     MemberSnapshot,
-    Process,
 )
+from blackstart.emulator.decisions.status_checks import CheckStatus
 from blackstart.emulator.decisions.target_health import TargetHealth
+
+STEPPING_OUT = frozenset({Lifecycle.ENTERING_STANDBY, Lifecycle.DETACHING})
 
 
 class GroupMembers:
-    """facts: the instances; health: what the load balancers say of a target; log: gets the activities."""
+    """facts: the instances; health: what the load balancers say of a target; log: gets the activities; hooks: what
+    members wait for on their way in and out.
+    """
 
     def __init__(
         self,
@@ -30,7 +39,10 @@ class GroupMembers:
         facts: Callable[[], Mapping[str, InstanceFact]],
         health: Callable[[str, str, int | None], TargetHealth],
         log: ActivityLog,
+        hooks: LifecycleHooks,
     ) -> None:
+        self.hooks = hooks
+        self._registrations = GroupRegistrations(store)
         self._store = store
         self._facts = facts
         self._health = health
@@ -57,25 +69,42 @@ class GroupMembers:
     def snapshot(self, settings: GroupSnapshot, memory: GroupMemory, *, with_health: bool = True) -> GroupSnapshot:
         """The group's settings with its members, to decide from. with_health: ask the load balancers too."""
         facts = self._facts()
-        members = [
-            MemberSnapshot(
-                instance_id=member.instance_id,
-                zone=member.instance.zone,
-                lifecycle=member.lifecycle,
-                ec2_state=_state(facts, member.instance_id).value,
-                launched_s=member.launched_s,
-                in_service_s=member.in_service_s,
-                elb_unhealthy=with_health and self._elb_unhealthy(memory, member),
-                unhealthy=member.unhealthy,
-                protected=member.protected,
-                template_version=member.instance.template_version,
-                template_id=member.instance.template_id,
-                launch_name=member.instance.launch_name,
-                instance_type=member.instance.instance_type,
+        members = []
+        for member in memory.members.values():
+            fact, instance = facts.get(member.instance_id), member.instance
+            members.append(
+                MemberSnapshot(
+                    instance_id=instance.instance_id,
+                    zone=instance.zone,
+                    lifecycle=member.lifecycle,
+                    ec2_state=fact.state.value if fact else InstanceState.TERMINATED.value,
+                    launched_s=member.launched_s,
+                    in_service_s=member.in_service_s,
+                    elb_unhealthy=with_health and self._elb_unhealthy(memory, member),
+                    impaired_since_s=_impaired_since_s(fact) if fact else None,
+                    unhealthy=member.unhealthy,
+                    protected=member.protected,
+                    template_version=instance.template_version,
+                    template_id=instance.template_id,
+                    launch_name=instance.launch_name,
+                    instance_type=instance.instance_type,
+                    spot=instance.spot,
+                    at_risk=fact is not None and fact.rebalance_recommended,
+                    launched_for=member.launched_for,
+                )
             )
-            for member in memory.members.values()
-        ]
-        return settings._replace(members=tuple(members))
+        failed = frozenset(zone for zone, failure in memory.failures.items() if waits(failure))
+        return settings._replace(
+            members=tuple(members),
+            failed_zones=failed,
+            unreplaced=memory.unreplaced,
+            surge=memory.surge,
+            replacements=memory.replacements,
+        )
+
+    def fact(self, instance_id: str) -> InstanceFact | None:
+        """What is known of any instance of EC2."""
+        return self._facts().get(instance_id)
 
     def move(self, group: Any, memory: GroupMemory, member: Member, lifecycle: Lifecycle) -> None:
         """A member is in another lifecycle state from now on."""
@@ -89,23 +118,35 @@ class GroupMembers:
 
     def leave(self, group: Any, memory: GroupMemory, member: Member) -> None:
         """A member is none any more."""
-        self.deregister(member)
+        self._registrations.end(member)
+        self.hooks.forget(member.instance_id)
         memory.members.pop(member.instance_id, None)
         memory.moving.discard(member.instance_id)
         memory.stale = True
         self._store.hide(group, member.instance_id)
 
-    def begin_termination(self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float) -> Activity:
-        """Take a member out of its target groups; it is terminated when it has drained."""
-        running = _state(self._facts(), member.instance_id) is InstanceState.RUNNING
-        delay_s = self.deregister(member)
-        if member.launching is not None and member.launching.end_time is None:
-            member.launching.finish(ActivityStatus.CANCELLED, now_s)
-        description = words.terminate_description(member.instance_id)
-        activity = self._log.begin(
+    def part(self, group: Any, memory: GroupMemory, member: Member, now_s: float) -> None:
+        """A member leaves for the warm pool, where it drains."""
+        self._drain(member, now_s)
+        self.leave(group, memory, member)
+
+    def begin_termination(
+        self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float, *, hooks: bool = True
+    ) -> Activity:
+        """Take a member out of its target groups; when it has drained, termination hooks and its termination follow.
+
+        hooks: whether it waits for lifecycle hooks.
+        """
+        self._drain(member, now_s)
+        for activity in (member.launching, member.stepping_out):
+            if activity is not None and activity.end_time is None:
+                activity.finish(ActivityStatus.CANCELLED, now_s)
+        self.hooks.forget(member.instance_id)
+        member.termination_hooks = hooks
+        member.terminating = self._log.begin(
             group.name,
             group.arn,
-            description,
+            words.terminate_description(member.instance_id),
             cause,
             member.instance.zone,
             member.instance.subnet,
@@ -113,56 +154,111 @@ class GroupMembers:
             kind=ActivityKind.TERMINATE,
             instance_id=member.instance_id,
         )
-        member.terminating = activity
-        member.terminate_at_s = now_s + (delay_s if running else 0.0)
-        if running and delay_s > 0:
-            activity.status_code, activity.progress = ActivityStatus.DRAINING.value, 50
+        if now_s < member.drained_s:
+            _progress(member.terminating, ActivityStatus.DRAINING, 50)
         self.move(group, memory, member, Lifecycle.TERMINATING)
-        return activity
+        return member.terminating
 
-    def deregister(self, member: Member) -> float:
-        """Take a member out of the target groups that it joined; the longest deregistration delay."""
-        delays = [self._store.deregister(arn, member.instance_id) for arn in sorted(member.registered)]
-        member.registered.clear()
-        return max(delays, default=0.0)
+    def begin_stepping_out(
+        self, group: Any, memory: GroupMemory, member: Member, to: Lifecycle, activity: Activity, now_s: float
+    ) -> None:
+        """Take a member out of its target groups, to stand by or be detached when it has drained."""
+        self._drain(member, now_s)
+        member.stepping_out = activity
+        _progress(activity, ActivityStatus.IN_PROGRESS, 50)
+        self.move(group, memory, member, to)
 
     def _changed(self, group: Any, memory: GroupMemory, member: Member) -> None:
         memory.stale = True
         memory.moving.add(member.instance_id)
         self._store.show(group, member)
 
+    def _drain(self, member: Member, now_s: float) -> None:
+        delay_s = self._registrations.end(member)
+        running = _state(self._facts(), member.instance_id) is InstanceState.RUNNING
+        member.drained_s = max(member.drained_s, now_s + delay_s) if running else now_s
+
     def _settled(self, group: Any, settings: GroupSnapshot, memory: GroupMemory, member: Member, now_s: float) -> bool:
         """Take a member on by what is due; whether nothing more is to come by itself."""
         state = _state(self._facts(), member.instance_id)
-        if member.lifecycle in LEAVING:
-            self._advance_termination(group, memory, member, state, now_s)
-            return False
-        if member.lifecycle in COMING and state is InstanceState.RUNNING:
-            self._enter_service(group, memory, member, now_s)
+        if member.lifecycle in COMING:
+            self._come(group, memory, member, state, now_s)
+        elif member.lifecycle in LEAVING:
+            self._go(group, memory, member, state, now_s)
+        elif member.lifecycle in STEPPING_OUT and now_s >= member.drained_s:
+            self._step_out(group, memory, member, now_s)
         if member.lifecycle is Lifecycle.IN_SERVICE:
-            return self._registered(settings, memory, member, state)
-        return member.lifecycle not in COMING
+            return self._registrations.complete(settings, memory, member, state, now_s)
+        return member.lifecycle not in COMING | LEAVING | STEPPING_OUT
 
-    def _enter_service(self, group: Any, memory: GroupMemory, member: Member, now_s: float) -> None:
-        member.in_service_s = now_s
-        self.move(group, memory, member, Lifecycle.IN_SERVICE)
+    def _come(self, group: Any, memory: GroupMemory, member: Member, state: InstanceState, now_s: float) -> None:
+        """Pending, as long as launch hooks want Pending:Wait, Pending:Proceed, in service."""
+        if member.lifecycle is Lifecycle.PENDING_WAIT:
+            verdict = self.hooks.verdict(member.instance_id, now_s)
+            if verdict.abandoned is not None:
+                self._abandon(group, memory, member, verdict.abandoned, now_s)
+            elif not verdict.waits:
+                self.move(group, memory, member, Lifecycle.PENDING_PROCEED)
+        elif state is not InstanceState.RUNNING:
+            return
+        elif (
+            member.lifecycle is Lifecycle.PENDING
+            and member.launch_hooks
+            and self.hooks.begin(group, member.instance_id, ENTERING, now_s)
+        ):
+            _progress(member.launching, ActivityStatus.MID_LIFECYCLE, 50)
+            self.move(group, memory, member, Lifecycle.PENDING_WAIT)
+        else:
+            member.in_service_s = now_s
+            self.move(group, memory, member, Lifecycle.IN_SERVICE)
+            if member.launching is not None:
+                member.launching.finish(ActivityStatus.SUCCESSFUL, now_s)
+
+    def _abandon(self, group: Any, memory: GroupMemory, member: Member, abandoned: Abandoned, now_s: float) -> None:
+        """A launch hook gave the instance up."""
         if member.launching is not None:
-            member.launching.finish(ActivityStatus.SUCCESSFUL, now_s)
+            message = member_activity.abandoned_message(abandoned)
+            member.launching.description = member_activity.abandoned_description(member.launching.description, message)
+            member.launching.finish(ActivityStatus.CANCELLED, now_s, message)
+        cause = member_activity.abandoned_cause(member.instance_id, moment(now_s))
+        self.begin_termination(group, memory, member, cause, now_s)
 
-    def _registered(self, settings: GroupSnapshot, memory: GroupMemory, member: Member, state: InstanceState) -> bool:
-        """Register once with each of the group's target groups; what a user takes out again stays out."""
-        if Process.ADD_TO_LOAD_BALANCER in settings.suspended and not member.registered:
-            member.register = False
-        arns = set(memory.target_groups)
-        for arn in sorted(member.registered - arns):
-            self._store.deregister(arn, member.instance_id)
-        member.registered &= arns
-        if not member.register:
-            return True
-        if state is InstanceState.RUNNING:
-            missing = sorted(arns - member.registered)
-            member.registered.update(arn for arn in missing if self._store.register(arn, member.instance_id))
-        return member.registered == arns
+    def _step_out(self, group: Any, memory: GroupMemory, member: Member, now_s: float) -> None:
+        if member.lifecycle is Lifecycle.ENTERING_STANDBY:
+            self.move(group, memory, member, Lifecycle.STANDBY)
+        else:
+            self.leave(group, memory, member)
+            self._store.release(group, member.instance_id)
+        if member.stepping_out is not None:
+            member.stepping_out.finish(ActivityStatus.SUCCESSFUL, now_s)
+
+    def _go(self, group: Any, memory: GroupMemory, member: Member, state: InstanceState, now_s: float) -> None:
+        """Terminating while it drains, as long as termination hooks want Terminating:Wait, Terminating:Proceed, gone."""
+        if member.ec2_told:
+            if state is InstanceState.TERMINATED:
+                self.leave(group, memory, member)
+                if member.terminating is not None:
+                    member.terminating.finish(ActivityStatus.SUCCESSFUL, now_s)
+        elif member.lifecycle is Lifecycle.TERMINATING_WAIT:
+            if not self.hooks.verdict(member.instance_id, now_s).waits:
+                self.move(group, memory, member, Lifecycle.TERMINATING_PROCEED)
+        elif now_s < member.drained_s:
+            return
+        elif (
+            member.lifecycle is Lifecycle.TERMINATING
+            and member.termination_hooks
+            and self.hooks.begin(group, member.instance_id, LEAVING_GROUP, now_s)
+        ):
+            _progress(member.terminating, ActivityStatus.MID_LIFECYCLE, 60)
+            self.move(group, memory, member, Lifecycle.TERMINATING_WAIT)
+        else:
+            member.ec2_told = True
+            _progress(member.terminating, ActivityStatus.IN_PROGRESS, 60)
+            self._store.terminate(member.instance_id)
+
+    def target_state(self, target_group_arn: str, instance_id: str) -> TargetState:
+        """What the load balancers say of a member as a target."""
+        return self._health(target_group_arn, instance_id, None).state
 
     def _elb_unhealthy(self, memory: GroupMemory, member: Member) -> bool:
         return any(
@@ -171,19 +267,16 @@ class GroupMembers:
             if arn in member.registered
         )
 
-    def _advance_termination(
-        self, group: Any, memory: GroupMemory, member: Member, state: InstanceState, now_s: float
-    ) -> None:
-        activity = member.terminating
-        if activity is None or member.terminate_at_s is None:
-            return
-        if not member.ec2_told and now_s >= member.terminate_at_s:
-            member.ec2_told = True
-            activity.status_code, activity.progress = ActivityStatus.IN_PROGRESS.value, 60
-            self._store.terminate(member.instance_id)
-        elif state is InstanceState.TERMINATED:
-            activity.finish(ActivityStatus.SUCCESSFUL, now_s)
-            self.leave(group, memory, member)
+
+def _progress(activity: Activity | None, status: ActivityStatus, percent: int) -> None:
+    if activity is not None:
+        activity.status_code, activity.progress = status.value, percent
+
+
+def _impaired_since_s(fact: InstanceFact) -> float | None:
+    """When the first of the status checks that fail now began to."""
+    checks = (fact.instance_check, fact.system_check)
+    return min((check.since_s for check in checks if check.status is CheckStatus.IMPAIRED), default=None)
 
 
 def _state(facts: Mapping[str, InstanceFact], instance_id: str) -> InstanceState:

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 from blackstart.emulator.controllers.activity_log import Activity
 from blackstart.emulator.decisions.activity import CapacityChange
-from blackstart.emulator.decisions.scaling_group import GroupSnapshot, Lifecycle, Unhealthy
+from blackstart.emulator.decisions.launch_failure import LaunchFailure
+from blackstart.emulator.decisions.purchase import Pool
+from blackstart.emulator.decisions.scaling_group import GroupSnapshot, Lifecycle, Unhealthy, Why
 
 
 class LaunchError(Exception):
@@ -30,27 +32,33 @@ class Launched(NamedTuple):
     template_id: str
     template_version: int
     launch_name: str
+    spot: bool = False
 
 
 @dataclass(slots=True)
 class Member:
     """An instance of a group.
 
-    register: whether it joins the group's target groups by itself; registered: those that it joined. terminate_at_s:
-    when its draining ends; ec2_told: EC2 was asked to terminate it. launching, terminating: activities in progress.
+    register: whether it joins the group's target groups by itself; registered: those that it joined. drained_s: when
+    its draining ends; ec2_told: EC2 was asked to terminate it. launch_hooks, termination_hooks: whether it waits for
+    lifecycle hooks. launching, stepping_out, terminating: its activities (on the way in; to standby or detached; out).
     """
 
     instance: Launched
     launched_s: float
+    launched_for: Why | None = None
     lifecycle: Lifecycle = Lifecycle.PENDING
     protected: bool = False
     unhealthy: Unhealthy | None = None
     in_service_s: float | None = None
     register: bool = True
     registered: set[str] = field(default_factory=set)
-    terminate_at_s: float | None = None
+    drained_s: float = 0.0
     ec2_told: bool = False
+    launch_hooks: bool = True
+    termination_hooks: bool = True
     launching: Activity | None = None
+    stepping_out: Activity | None = None
     terminating: Activity | None = None
 
     @property
@@ -63,21 +71,36 @@ class GroupMemory:
     """What the controllers remember of a group.
 
     look_s: when it looks at its instances next; whole periods after its creation. moving: members that something has
-    yet to happen to. stale: something changed since the last decision. retry_launch_s: no launch before, after one that
-    failed. change: explains the next launches and terminations.
+    yet to happen to. stale: something changed since the last decision. failures: of launches, by zone; failure: of one
+    that no other zone would help. unreplaced: unhealthy members gone without a replacement. change, balance: sentences
+    that explain the next launches and terminations. protection_told: the desired capacity that protection kept the
+    group from, as the log says already. deleting: the group goes when its last member has.
     """
 
     created_s: float
     look_s: float
     settings: GroupSnapshot | None = None
     target_groups: tuple[str, ...] = ()
+    leaving_target_groups: dict[str, float] = field(default_factory=dict)
+    """Detached target groups, with when their last target has drained."""
     members: dict[str, Member] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
     stale: bool = True
-    retry_launch_s: float | None = None
+    failures: dict[str, LaunchFailure] = field(default_factory=dict)
+    failure: LaunchFailure | None = None
+    unreplaced: int = 0
     change: CapacityChange | None = None
+    balance: str = ""
+    protection_told: int | None = None
+    deleting: bool = False
     next_words: str | None = None
     """Who changes the desired capacity, when it is not a user; for the next change only."""
+    surge: int = 0
+    """Members wanted beyond the desired capacity for a while: replacements that are launched first."""
+    replacements: int = 0
+    """How many of the next launches an instance refresh asked for."""
+    pool: dict[str, Member] = field(default_factory=dict)
+    """The warm pool; its instances are no members until they leave it."""
 
 
 class GroupStore(Protocol):
@@ -88,12 +111,21 @@ class GroupStore(Protocol):
         """The group's settings without members."""
 
     def set_desired(self, group: Any, desired: int) -> None: ...
+    def begin_deletion(self, group: Any) -> None:
+        """The group is described as being deleted, and is to have no instances."""
+
+    def remove(self, group: Any) -> None:
+        """The group is no more."""
+
     def target_groups(self, group: Any) -> tuple[str, ...]: ...
-    def launch(self, group: Any, zone: str) -> Launched:
-        """Run one instance. Raises LaunchError."""
+    def launch(self, group: Any, zone: str, pool: Pool | None = None) -> Launched:
+        """Run one instance; a mixed instances group names the pool. Raises LaunchError."""
 
     def existing(self, group: Any, instance_id: str) -> Launched:
         """A running instance of EC2 that is to join the group."""
+
+    def release(self, group: Any, instance_id: str) -> None:
+        """An instance is the group's no longer, and lives on."""
 
     def protects_new(self, group: Any) -> bool: ...
     def show(self, group: Any, member: Member) -> None:
