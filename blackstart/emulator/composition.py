@@ -16,7 +16,7 @@ from blackstart.emulator.adapters.authority import Authority
 from blackstart.emulator.adapters.dataplane_link import KEY as DATAPLANE
 from blackstart.emulator.adapters.dataplane_link import DataplaneLink
 from blackstart.emulator.adapters.http_server import Server
-from blackstart.emulator.adapters.instance_host_client import InstanceHost, service_environment
+from blackstart.emulator.adapters.instance_host_client import LIGHT, InstanceHost, service_environment
 from blackstart.emulator.adapters.loopback import DNS_PORT, LoopbackBlock
 from blackstart.emulator.adapters.moto_overview import declared
 from blackstart.emulator.adapters.own_pages import Page
@@ -37,7 +37,7 @@ LOCK_PATIENCE_REAL_S = 1.0
 
 
 class Emulator:
-    """One emulator. on_failure: called when it cannot go on; `failure` says why.
+    """One emulator. on_failure: called when it cannot go on; `failure` says why. light: one process for all instances.
 
     Raises UsageError when the port is taken, EmulatorError when no loopback block is free.
     """
@@ -55,6 +55,7 @@ class Emulator:
         random: random.Random,
         on_failure: Callable[[], None],
         capacity: Limits | None = None,
+        light: bool = False,
     ) -> None:
         moto_backends.switch_on()
         moto_time.install(anchor)
@@ -82,6 +83,12 @@ class Emulator:
         )
         self._authority = Authority()
         self._ca_bundle = self._authority.write_bundle(state)
+        self._light: InstanceHost | None = None
+        if light:
+            environment = {}  # of no process
+            self._light = InstanceHost(
+                emulator_id, state / "light-instances.log", self._on_host_event, self._on_host_end, LIGHT
+            )
         settings = ServiceSettings(app=app, environment=environment, logs=state / "instances", speed=anchor.speed)
         self._controllers = assemble(
             Frame(
@@ -91,7 +98,7 @@ class Emulator:
                 post=self.plane.post,
                 own_failures=self._own_failures,
             ),
-            self._host,
+            self._light or self._host,
             self._block,
             parameters,
             settings,
@@ -144,15 +151,18 @@ class Emulator:
         self._link.close()
         self._server.close()
         self.plane.stop()
-        self._host.close()
+        for host in self._hosts():
+            host.close()
         self._controllers.undo()
         moto_time.install(None)
         self._block.close()
 
     def status(self) -> EmulatorStatus:
         """How it is. Holds the lock only while it copies; answers without an overview while the lock cannot be had."""
-        services = tuple(self._controllers.ec2.pids.values())
-        known = (os.getpid(), self._host.pid, *([self._link.pid] if self._link.pid else []), *services)
+        services = dict.fromkeys(self._controllers.ec2.pids.values())
+        hosts = self._hosts()
+        own = (os.getpid(), *(host.pid for host in hosts), *([self._link.pid] if self._link.pid else []))
+        known = (*own, *(pid for pid in services if pid not in own))
         measurement = self._controllers.measurement
         sight, blocked = self._sight()
         return EmulatorStatus(
@@ -171,11 +181,11 @@ class Emulator:
             ca_bundle=str(self._ca_bundle),
             processes=(
                 ProcessStatus(name="control plane", pid=os.getpid()),
-                ProcessStatus(name="instance host", pid=self._host.pid, restarts=self._host.restarts),
+                *(ProcessStatus(name=host.name, pid=host.pid, restarts=host.restarts) for host in hosts),
                 ProcessStatus(name="data plane", pid=self._link.pid, restarts=self._link.restarts),
             ),
             failures=(
-                *self._host.failures_in_words(),
+                *(words for host in hosts for words in host.failures_in_words()),
                 *self._link.failures_in_words(),
                 *self.plane.failures_in_words(),
             ),
@@ -183,6 +193,9 @@ class Emulator:
             capacity={str(pool): number for pool, number in sorted(self._controllers.capacity.limits.items())},
             overview=overview(sight) if sight is not None else None,
         )
+
+    def _hosts(self) -> tuple[InstanceHost, ...]:
+        return (self._host, self._light) if self._light else (self._host,)
 
     def _sight(self) -> tuple[Sight | None, tuple[str, ...]]:
         """A copy of what the controllers know, or why there is none."""

@@ -46,6 +46,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=5005, help="port of the endpoint on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--speed", type=float, default=10.0, help="virtual seconds in one wall second (default 10)")
     parser.add_argument("--app", default="", help="command line of the service that instances run")
+    parser.add_argument(
+        "--instances",
+        choices=("process", "light"),
+        default="process",
+        help="a process for each, or the minimal responder for all of them in one (default process)",
+    )
     parser.add_argument("--state-dir", type=Path, help="where logs go (default: a temporary directory)")
     parser.add_argument("--lifeline", action="store_true", help="end when standard input closes")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="see docs/fidelity.md")
@@ -108,6 +114,11 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError(f"--speed {options.speed}: time must go forward", "Give a number above 0; 1 is wall time.")
     parameters, app = parameters_from(options.parameter), _words_of(options.app)
     capacity = capacity_from(options.capacity)
+    if app and options.instances == "light":
+        raise UsageError(
+            "--app and --instances light exclude each other",
+            "Light instances run no service, neither this nor the experiment's; leave one of the two out.",
+        )
     _forget_the_users_aws_configuration()
     stop = _stop_event(options.lifeline)
     with _StateDirectory(options.state_dir) as state:
@@ -126,6 +137,7 @@ def _run(options: argparse.Namespace) -> int:
             random=random.Random(options.seed),
             on_failure=stop.set,
             capacity=capacity,
+            light=options.instances == "light",
         )
         try:
             emulator.start()

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -42,6 +43,18 @@ Capacity = Annotated[
 ]
 
 
+class Kind(StrEnum):
+    """Of instances."""
+
+    PROCESS = "process"
+    LIGHT = "light"
+
+
+Instances = Annotated[
+    Kind, typer.Option(help="A process for each, or a minimal answer from one process for all: for hundreds.")
+]
+
+
 @app.command()
 def rehearse(
     context: typer.Context,
@@ -59,6 +72,7 @@ def rehearse(
     config: Config = None,
     parameter: Parameters = None,
     capacity: Capacity = None,
+    instances: Instances = Kind.PROCESS,
     as_json: AsJson = False,
 ) -> None:
     """Rehearse offline: deploy, load, inject, judge, report.
@@ -88,6 +102,7 @@ def rehearse(
         config=pulumi_config,
         parameters=parameters,
         capacity=tuple(capacity or ()),
+        instances=instances.value,
         mapping=load_stack_mapping(experiment, document),
     )
     with choose_progress(as_json) as progress:
@@ -170,6 +185,7 @@ def emulator_up(
     ] = None,
     parameter: Parameters = None,
     capacity: Capacity = None,
+    instances: Instances = Kind.PROCESS,
     as_json: AsJson = False,
 ) -> None:
     """Stay up until Ctrl-C. Prints endpoint, page, DNS address and CA bundle when it is ready.
@@ -185,6 +201,7 @@ def emulator_up(
         state_dir or Path("runs") / f"emulator-{port or os.getpid()}",
         pairs(parameter, "--parameter"),
         tuple(capacity or ()),
+        instances.value,
         as_json,
     )
 

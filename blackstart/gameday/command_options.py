@@ -8,7 +8,7 @@ from blackstart.domain.errors import UsageError
 
 WITHOUT_EFFECT: Mapping[str, tuple[Sequence[str], str]] = {
     "endpoint": (
-        ("deploy", "speed", "app", "port", "keep", "config", "parameter", "capacity"),
+        ("deploy", "speed", "app", "port", "keep", "config", "parameter", "capacity", "instances"),
         "--endpoint uses the emulator that is up and the stack that is on it, as they were started.",
     ),
     "deploy": (("config",), "--config is for the Pulumi program; give your command what it needs in its own words."),

@@ -67,10 +67,12 @@ class EmulatorProcess:
         parameters: Mapping[str, str],
         keep: bool = False,
         capacity: Sequence[str] = (),
+        instances: str = "process",
     ) -> None:
         self._command = [sys.executable, "-m", "blackstart.emulator", "--port", str(port), "--speed", str(speed)]
         self._command += ["--seed", str(seed), "--state-dir", str(state_dir)]
         self._command += ["--app", app] if app else []
+        self._command += ["--instances", instances]
         self._command += [] if keep else ["--lifeline"]
         for name, value in parameters.items():
             self._command += ["--parameter", f"{name}={value}"]

@@ -17,6 +17,7 @@ def become_emulator(
     state_dir: Path,
     parameters: Mapping[str, str],
     capacity: Sequence[str],
+    instances: str,
     as_json: bool,
 ) -> NoReturn:
     """Stay in the foreground as an emulator until a signal.
@@ -29,6 +30,7 @@ def become_emulator(
     command += ["--state-dir", str(state_dir), *(["--app", app] if app else []), *(["--json"] if as_json else [])]
     for name, value in parameters.items():
         command += ["--parameter", f"{name}={value}"]
+    command += ["--instances", instances]
     for setting in capacity:
         command += ["--capacity", setting]
     try:

@@ -45,6 +45,7 @@ class RehearsalOptions:
 
     deploy: a command that deploys instead of our realiser. app: the service's command line. mapping: how the stack's
     resources are known, from the experiment's stack file. capacity: how many instances fit, as `us-east-1a=6`.
+    instances: `process`, or `light` for one process for all of them.
     """
 
     speed: float = 10.0
@@ -58,6 +59,7 @@ class RehearsalOptions:
     config: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     capacity: tuple[str, ...] = ()
+    instances: str = "process"
     mapping: StackMapping = field(default_factory=StackMapping)
 
 
@@ -159,6 +161,7 @@ def _emulator(experiment: Experiment, options: RehearsalOptions, folder: RunFold
         parameters=options.parameters,
         keep=options.keep,
         capacity=options.capacity,
+        instances=options.instances,
     )
     stack.enter_context(emulator)
     return emulator.start()

@@ -16,19 +16,34 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from blackstart.domain.wording import several
 from blackstart.emulator.adapters.instance_host import kill_all, mark_of
 from blackstart.emulator.controllers.service_host import Done
 from blackstart.emulator.decisions.restart import REMEMBERED_REAL_S
 
-HOST_PROGRAM = Path(__file__).with_name("instance_host.py")
 WATCH_REAL_S = 0.5
 SILENCE_REAL_S = 10.0
 ENDS_AT_MOST = 5
 """Within a minute; after more of them something is wrong that a restart does not mend."""
 LOG = logging.getLogger(__name__)
+
+
+class Program(NamedTuple):
+    """A program that speaks as a host does. words: its command line, the emulator's id comes after it. has_processes:
+    it starts processes, which outlive it when it is killed.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    has_processes: bool
+
+
+PROCESSES = Program(
+    "instance host", (sys.executable, "-S", "-E", str(Path(__file__).with_name("instance_host.py"))), True
+)
+LIGHT = Program("light instance host", (sys.executable, "-m", "blackstart.emulator.adapters.light_instances"), False)
 
 
 class InstanceHost:
@@ -38,8 +53,14 @@ class InstanceHost:
     """
 
     def __init__(
-        self, emulator_id: str, log: Path, on_event: Callable[[dict[str, Any]], None], on_end: Callable[[], None]
+        self,
+        emulator_id: str,
+        log: Path,
+        on_event: Callable[[dict[str, Any]], None],
+        on_end: Callable[[], None],
+        program: Program = PROCESSES,
     ) -> None:
+        self._program = program
         self._emulator_id = emulator_id
         self._log = log
         self._on_event = on_event
@@ -56,9 +77,13 @@ class InstanceHost:
         self._ends_real_s: list[float] = []
         self.restarts = 0
         self._process = self._spawn()
-        self._reader = threading.Thread(target=self._run, name="instance-host", daemon=True)
+        self._reader = threading.Thread(target=self._run, name=program.name, daemon=True)
         self._reader.start()
-        threading.Thread(target=self._watch, name="instance-host-watch", daemon=True).start()
+        threading.Thread(target=self._watch, name=f"{program.name} watch", daemon=True).start()
+
+    @property
+    def name(self) -> str:
+        return self._program.name
 
     @property
     def pid(self) -> int:
@@ -87,7 +112,9 @@ class InstanceHost:
     def failures_in_words(self) -> tuple[str, ...]:
         if not self.restarts:
             return ()
-        return (f"the instance host was started again {several(self.restarts, 'time')}, and every process with it",)
+        what = "process" if self._program.has_processes else "instance"
+        times = several(self.restarts, "time")
+        return (f"the {self._program.name} was started again {times}, and every {what} with it",)
 
     def close(self) -> None:
         """Let it kill all it started; returns when it is gone."""
@@ -105,7 +132,7 @@ class InstanceHost:
     def _spawn(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as errors:
             return subprocess.Popen(
-                [sys.executable, "-S", "-E", str(HOST_PROGRAM), self._emulator_id],
+                [*self._program.words, self._emulator_id],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -131,14 +158,15 @@ class InstanceHost:
     def _run(self) -> None:
         while True:
             self._read()
-            kill_all(self._mark, None)  # workers that left the host's sessions are still there
+            if self._program.has_processes:
+                kill_all(self._mark, None)  # workers that left the host's sessions are still there
             self._process.wait()
             now = time.monotonic()
             self._ends_real_s = [end for end in self._ends_real_s if now - end <= REMEMBERED_REAL_S] + [now]
             if self._closing.is_set() or len(self._ends_real_s) > ENDS_AT_MOST:
                 self._on_end()
                 return
-            LOG.error("the instance host ended with code %s", self._process.returncode)
+            LOG.error("the %s ended with code %s", self._program.name, self._process.returncode)
             self._start_again()
 
     def _read(self) -> None:
@@ -203,7 +231,7 @@ class InstanceHost:
             silent = 0 if self._heard.is_set() else silent + 1
             self._heard.clear()
             if silent * WATCH_REAL_S >= SILENCE_REAL_S:
-                LOG.error("the instance host has said nothing for %.0f s", SILENCE_REAL_S)
+                LOG.error("the %s has said nothing for %.0f s", self._program.name, SILENCE_REAL_S)
                 silent = 0
                 self._process.kill()
 

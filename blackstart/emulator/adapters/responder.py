@@ -9,7 +9,8 @@ import socket
 import threading
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """How long a request's body is, as its head says. Raises ValueError for what is no number."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length":
@@ -29,7 +30,7 @@ def _serve(connection: socket.socket, answer: bytes) -> None:
                     return
                 unread += chunk
             head, _, unread = unread.partition(b"\r\n\r\n")
-            missing = _content_length(head)
+            missing = content_length(head)
             while len(unread) < missing:
                 unread += connection.recv(65536)
             unread = unread[missing:]
@@ -38,13 +39,17 @@ def _serve(connection: socket.socket, answer: bytes) -> None:
                 return
 
 
-def main() -> None:
-    instance, zone = os.environ["INSTANCE_ID"], os.environ["ZONE"]
+def answer_of(instance: str, zone: str) -> bytes:
+    """What an instance answers to every request."""
     body = f"{instance} in {zone}\n"
-    answer = (
+    return (
         f"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {len(body)}\r\n"
         f"x-instance-id: {instance}\r\nx-zone: {zone}\r\n\r\n{body}"
     ).encode()
+
+
+def main() -> None:
+    answer = answer_of(os.environ["INSTANCE_ID"], os.environ["ZONE"])
     with socket.create_server((os.environ["HOST"], int(os.environ["PORT"])), backlog=512) as listener:
         while True:
             connection, _ = listener.accept()
