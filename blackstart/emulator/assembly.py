@@ -20,15 +20,18 @@ from blackstart.emulator.controllers.instance_metrics import InstanceMetricsCont
 from blackstart.emulator.controllers.lifecycle_hooks import LifecycleHooks
 from blackstart.emulator.controllers.load_balancer_metrics import LoadBalancerMetricsController
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
+from blackstart.emulator.controllers.instance_refresh import InstanceRefreshController
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.controllers.nat_metrics import NatMetricsController
 from blackstart.emulator.controllers.network import NetworkView
 from blackstart.emulator.controllers.run_command import RunCommandController
 from blackstart.emulator.controllers.scaling_policies import ScalingPoliciesController
+from blackstart.emulator.controllers.scheduled_actions import ScheduledActionsController
 from blackstart.emulator.controllers.service_host import ServiceHost
 from blackstart.emulator.controllers.spot_interruptions import SpotInterruptions
 from blackstart.emulator.controllers.target_book import TargetBook
+from blackstart.emulator.controllers.warm_pool import WarmPoolController
 from blackstart.emulator.controllers.zonal_shifts import ZonalShiftsController
 from blackstart.emulator.decisions.ec2_capacity import Limits
 from blackstart.emulator.parameters import Parameters
@@ -71,7 +74,10 @@ class Controllers:
     capacity: Ec2Capacity
     spot: SpotInterruptions
     policies: ScalingPoliciesController
+    schedules: ScheduledActionsController
+    refreshes: InstanceRefreshController
     scaling: AutoScalingController
+    pools: WarmPoolController
     network: NetworkView
     balancing: LoadBalancingController
     shifts: ZonalShiftsController
@@ -91,8 +97,11 @@ class Controllers:
         return (
             self.ec2,
             self.spot,
+            self.schedules,
             self.policies,
+            self.refreshes,
             self.scaling,
+            self.pools,
             self.network,
             self.balancing,
             self.commands,
@@ -149,23 +158,29 @@ def assemble(
         moto_ec2_calls,
         moto_elbv2_targets,
         moto_group_metrics,
+        moto_instance_refresh,
         moto_monitoring,
         moto_scaling_policy_calls,
+        moto_scheduled_actions,
         moto_ssm,
+        moto_warm_pool,
         validators,
     )
     from blackstart.emulator.adapters.access_log_store import AccessLogStore
-    from blackstart.emulator.adapters.moto_auto_scaling import MotoGroups
     from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
     from blackstart.emulator.adapters.moto_events import MotoEvents
+    from blackstart.emulator.adapters.moto_instance_refresh import RefreshedGroups
     from blackstart.emulator.adapters.moto_ledger import unserved
     from blackstart.emulator.adapters.moto_lifecycle_hooks import MotoHooks
     from blackstart.emulator.adapters.moto_network import MotoNetwork
 
+    def zone_away(arn: str) -> str | None:
+        return shifts.shifted_zone(arn)
+
     certificates = Certificates(authority or Authority())
-    instances, groups, declared_network, events = MotoInstances(), MotoGroups(), MotoNetwork(), MotoEvents()
+    instances, groups, declared_network, events = MotoInstances(), RefreshedGroups(zone_away), MotoNetwork(), MotoEvents()
     balancers = MotoLoadBalancers(parameters, certificates.certificates_of)
     registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
 
@@ -177,7 +192,7 @@ def assemble(
         return balancing.failing_open(load_balancer_arn)
 
     def target_groups_of(instance_id: str) -> tuple[str, ...]:
-        group = scaling.group_of(instance_id)
+        group = scaling.group_of(instance_id) or pools.group_of(instance_id)
         return groups.target_groups(group) if group is not None else ()
 
     ec2 = Ec2LifecycleController(
@@ -214,13 +229,28 @@ def assemble(
         mitigated=lambda: measurement.mitigated,
     )
     declared_hooks = MotoHooks()
+    hooks = LifecycleHooks(declared_hooks, events)
     scaling = AutoScalingController(
         groups,
         parameters,
         facts=lambda: ec2.facts,
         health=balancing.health,
         new_id=new_id,
-        hooks=LifecycleHooks(declared_hooks, events),
+        hooks=hooks,
+        events=events,
+    )
+    pools = WarmPoolController(
+        moto_warm_pool.MotoWarmPools(), groups, scaling, parameters, facts=lambda: ec2.facts, hooks=hooks
+    )
+    scaling.keep_reserve(pools)
+    refreshes = InstanceRefreshController(
+        scaling,
+        groups,
+        health=balancing.health,
+        alarming=moto_instance_refresh.alarming,
+        replace_pool=pools.replace,
+        events=events,
+        new_id=new_id,
     )
     metrics = LoadBalancerMetricsController(
         store,
@@ -246,6 +276,8 @@ def assemble(
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
     moto_auto_scaling_api.install(patches, groups, scaling, declared_hooks, frame.now_s)
     policies = moto_scaling_policy_calls.install(patches, parameters.target_tracking_low_ratio, scaling, frame.now_s)
+    moto_instance_refresh.install(patches, groups, refreshes, frame.now_s)
+    moto_warm_pool.install(patches, pools, refreshes, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     moto_monitoring.install(patches, ec2.changed)
     for calls in (events, logs, moto_group_metrics, certificate_calls, validators, moto_answers):
@@ -262,7 +294,10 @@ def assemble(
         capacity=room,
         spot=spot,
         policies=policies,
+        schedules=moto_scheduled_actions.install(patches, scaling, frame.now_s),
+        refreshes=refreshes,
         scaling=scaling,
+        pools=pools,
         network=network,
         balancing=balancing,
         shifts=shifts,
@@ -272,7 +307,9 @@ def assemble(
         instance_metrics=InstanceMetricsController(
             store, lambda: ec2.facts, scaling, frame.speed, moto_monitoring.vcpus, policies.warm_up_s
         ),
-        group_metrics=GroupMetricsController(store, scaling, moto_group_metrics.MotoGroupMetrics()),
+        group_metrics=GroupMetricsController(
+            store, scaling, moto_group_metrics.MotoGroupMetrics(), warm=lambda group: pools.shown(group, frame.now_s())
+        ),
         nat_metrics=NatMetricsController(store, moto_monitoring.available_nat_gateways),
         alarms=alarms,
         measurement=measurement,

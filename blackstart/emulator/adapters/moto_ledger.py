@@ -44,9 +44,6 @@ def _scaling() -> Iterator[Unserved]:
                     of=(stored.group.name,),
                     reason=f"scaling policy {stored.policy.name} ({stored.never_scales}) never scales",
                 )
-        for action in backend.scheduled_actions.values():
-            name = action.scheduled_action_name
-            yield _of_group(action.auto_scaling_group_name, f"scheduled action {name} never runs")
         for group in backend.autoscaling_groups.values():
             if group.warm_pool is not None:
                 yield _of_group(group.name, f"the warm pool of {group.name} is empty")
