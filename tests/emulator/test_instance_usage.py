@@ -1,5 +1,7 @@
 """The instance host's measurement of the CPU time that an instance's processes use: real processes, read from /proc."""
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -58,6 +60,15 @@ def test_an_instance_without_processes_is_left_out(usage, tmp_path):
     usage.start("i-short", "pass", tmp_path / "short.log")
     usage.start("i-stays", STAY, tmp_path / "stays.log")
     usage.until(lambda used: "i-stays" in used and "i-short" not in used)
+
+
+def test_a_main_process_that_a_signal_stops_is_told_of_and_so_is_that_it_goes_on(usage, tmp_path):
+    usage.start("i-hangs", STAY, tmp_path / "hangs.log")
+    usage.until(lambda used: "i-hangs" in used)
+    pid = next(event["pid"] for event in usage.events if event["event"] == "started")
+    for number, halted in ((signal.SIGSTOP, [True]), (signal.SIGCONT, [True, False])):
+        os.kill(pid, number)
+        usage.until(lambda _: [event["halted"] for event in usage.events if event["event"] == "halted"] == halted)  # noqa: B023
 
 
 def test_samples_carry_the_time_at_which_they_were_taken(usage, tmp_path):

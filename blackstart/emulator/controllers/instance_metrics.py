@@ -4,6 +4,7 @@ Source: EC2 user guide, "CloudWatch metrics that are available for your instance
 Metrics and Dimensions" (five samples in a basic point, published as they are taken).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.controllers.minutes import Minutes
 from blackstart.emulator.decisions.cpu_time import CpuTime
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
-from blackstart.emulator.decisions.metric_statistics import combined, of_value
+from blackstart.emulator.decisions.metric_statistics import Aggregate, of_value
 from blackstart.emulator.decisions.scaling_group import GroupSnapshot, Lifecycle
 from blackstart.emulator.decisions.status_checks import CheckStatus
 from blackstart.emulator.protocol import COUNTER_BUCKET_S, TargetTraffic
@@ -148,10 +149,8 @@ class InstanceMetricsController:
                 for dimension, of in (("ImageId", fact.image_id), ("InstanceType", fact.instance_type), ("", "")):
                     shared.setdefault((scope, dimension, of, time_s), []).append(value)
         for (scope, dimension, of, time_s), together in shared.items():
-            aggregate = combined(map(of_value, together))
-            if aggregate is not None:
-                key = MetricKey.of(scope, NAMESPACE, name, {dimension: of} if dimension else {})
-                self._store.add(key, time_s, aggregate, unit)
+            key = MetricKey.of(scope, NAMESPACE, name, {dimension: of} if dimension else {})
+            self._store.add(key, time_s, _of_values(together), unit)
 
     def _group_names(self, now_s: float) -> dict[str, str]:
         """By instance id, the group whose aggregated metrics it counts in: it is in service and has warmed up."""
@@ -176,3 +175,9 @@ class InstanceMetricsController:
         facts = self._facts()
         for known in [key for key in self._keys if key[0] not in facts]:
             del self._keys[known]
+
+
+def _of_values(values: list[float]) -> Aggregate:
+    """At least one value, each seen once or more."""
+    lowest, highest, count = min(values), max(values), float(len(values))
+    return Aggregate(count, sum(values), lowest, highest, count, Counter(values) if lowest != highest else None)
