@@ -217,7 +217,7 @@ class Emulator:
         elif event["event"] == "usage":
             self.plane.post(partial(self._on_usage, event))
         else:
-            self.plane.post(lambda _: self._controllers.ec2.on_host_event(event))
+            self.plane.post(partial(self._controllers.ec2.on_host_event, event))
 
     def _on_usage(self, event: Mapping[str, Any], heard_s: float) -> None:
         """How much CPU the instances have used. Under the lock."""

@@ -286,11 +286,13 @@ def test_systemctl_knows_the_units_that_the_user_data_names_and_no_other(
 
 def test_is_active_tells_whether_the_service_runs(rig: Any, stack: Any) -> None:
     asked = min(stack.members())
-    rig.controllers.ec2.on_host_event({"key": asked, "event": "started", "pid": 1})
+    rig.controllers.ec2.on_host_event({"key": asked, "event": "started", "pid": 1}, rig.now_s)
     ssm, command = send(rig, "systemctl is-active web", InstanceIds=[asked])
     answer = ssm.get_command_invocation(CommandId=command, InstanceId=asked)
     assert (answer["Status"], answer["StandardOutputContent"]) == ("Success", "active\n")
-    rig.controllers.ec2.on_host_event({"key": asked, "event": "exited", "exit_code": -9, "log_tail": "", "asked": True})
+    rig.controllers.ec2.on_host_event(
+        {"key": asked, "event": "exited", "exit_code": -9, "log_tail": "", "asked": True}, rig.now_s
+    )
     ssm, command = send(rig, "systemctl is-active web", InstanceIds=[asked])
     answer = ssm.get_command_invocation(CommandId=command, InstanceId=asked)
     assert (answer["ResponseCode"], answer["StandardOutputContent"]) == (3, "inactive\n")

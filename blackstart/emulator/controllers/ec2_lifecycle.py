@@ -29,7 +29,7 @@ from blackstart.emulator.decisions.status_checks import Checks, Trouble
 from blackstart.emulator.parameters import Parameters
 
 __all__ = ["Ec2LifecycleController", "InstanceFact", "InstanceStore", "InstanceTraits", "ServiceSettings"]
-SIGSTOP, SIGCONT = 19, 18
+SIGCONT, SIGSTOP, SIGTSTP = 18, 19, 20
 OCCUPYING = frozenset(InstanceState) - {InstanceState.STOPPED, InstanceState.TERMINATED}
 """The states in which an instance takes up capacity."""
 
@@ -75,6 +75,7 @@ class Ec2LifecycleController:
         self._known: dict[str, _Instance] = {}
         self._due: list[tuple[float, str]] = []
         self._facts: dict[str, InstanceFact] = {}
+        self._paused: set[str] = set()
         self.occupied: Counter[tuple[str, str]] = Counter()
 
     @property
@@ -169,6 +170,7 @@ class Ec2LifecycleController:
     def start_service(self, instance_id: str) -> None:
         """Start the instance's service, in the place of one that may still run."""
         fact = self._facts.get(instance_id)
+        self._paused.discard(instance_id)
         if fact is not None:
             self._services.start(instance_id, fact.address, fact.zone)
             if self._known[instance_id].trouble.hardware:
@@ -176,6 +178,10 @@ class Ec2LifecycleController:
 
     def signal_service(self, instance_id: str, number: int, whom: str, done: Done) -> None:
         """Send a signal to the processes of an instance; `done` gets how many were reached."""
+        if number in (SIGSTOP, SIGTSTP):
+            self._paused.add(instance_id)
+        elif number == SIGCONT:
+            self._paused.discard(instance_id)
         self._services.signal(instance_id, number, whom, done)
 
     def stop_service(self, instance_id: str, done: Done) -> None:
@@ -185,9 +191,20 @@ class Ec2LifecycleController:
         """Whether the instance's service runs, as far as its main process tells."""
         return self._services.runs(instance_id)
 
-    def on_host_event(self, event: Mapping[str, Any]) -> None:
+    def on_host_event(self, event: Mapping[str, Any], now_s: float) -> None:
         """News of a service from the instance host."""
-        self._services.on_host_event(event)
+        if event["event"] == "halted":
+            self._halted(event["key"], event["halted"], now_s)
+        else:
+            self._services.on_host_event(event)
+
+    def _halted(self, instance_id: str, halted: bool, now_s: float) -> None:
+        """The main process stands still: the instance hangs, unless its own service manager was told to do that."""
+        instance = self._known.get(instance_id)
+        if instance is not None and instance.life.state is InstanceState.RUNNING:
+            hung = halted and instance_id not in self._paused
+            if hung is not instance.trouble.hung:
+                self._troubled(instance_id, instance, instance.trouble._replace(hung=hung), now_s)
 
     def _find_again(self, now_s: float) -> None:
         present = set(self._store.ids())
