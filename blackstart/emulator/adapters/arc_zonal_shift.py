@@ -42,17 +42,10 @@ class _Call(NamedTuple):
 
 
 class MotoManagedResources:
-    """The Application Load Balancers in moto that zonal shift is enabled for."""
+    """The Application Load Balancers and Auto Scaling groups in moto that zonal shift is enabled for."""
 
     def managed(self) -> dict[str, ManagedResource]:
-        return {
-            balancer.arn: ManagedResource(arn=balancer.arn, name=balancer.name, zones=_zones(balancer))
-            for backend in moto_backends.existing("elbv2")
-            for balancer in list(backend.load_balancers.values())
-            if balancer.type == "application"
-            and balancer.state == "active"
-            and str(balancer.attrs.get(ENABLED)).lower() == "true"
-        }
+        return _load_balancers() | _groups()
 
 
 class ArcZonalShift:
@@ -145,8 +138,37 @@ class ArcZonalShift:
         }
 
 
+def _load_balancers() -> dict[str, ManagedResource]:
+    return {
+        balancer.arn: ManagedResource(arn=balancer.arn, name=balancer.name, zones=_zones(balancer))
+        for backend in moto_backends.existing("elbv2")
+        for balancer in list(backend.load_balancers.values())
+        if balancer.type == "application"
+        and balancer.state == "active"
+        and str(balancer.attrs.get(ENABLED)).lower() == "true"
+    }
+
+
 def _zones(balancer: Any) -> dict[str, str]:
     return {subnet.availability_zone: subnet.availability_zone_id for subnet in balancer.subnets}
+
+
+def _groups() -> dict[str, ManagedResource]:
+    return {
+        group.arn: ManagedResource(arn=group.arn, name=group.name, zones=_zones_of_group(group))
+        for backend in moto_backends.existing("autoscaling")
+        for group in backend.autoscaling_groups.values()
+        if _is_true((getattr(group, "availability_zone_impairment_policy", None) or {}).get("ZonalShiftEnabled"))
+    }
+
+
+def _zones_of_group(group: Any) -> dict[str, str]:
+    known = {zone.name: zone.zone_id for zone in group.ec2_backend.describe_availability_zones()}
+    return {zone: known.get(zone, "") for zone in group.availability_zones}
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).lower() == "true"
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

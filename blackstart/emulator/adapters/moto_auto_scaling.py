@@ -1,16 +1,21 @@
 """The Auto Scaling groups in moto's backends: read into snapshots, instances launched, members written back."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from blackstart.emulator.adapters import moto_backends
 from blackstart.emulator.controllers.group_memory import Launched, LaunchError, Member
-from blackstart.emulator.decisions.scaling_group import GroupSnapshot
+from blackstart.emulator.decisions.purchase import Pool
+from blackstart.emulator.decisions.scaling_group import Distribution, GroupSnapshot, Mix
 
 GROUP_TAG = "aws:autoscaling:groupName"
 
 
 class MotoGroups:
-    """The Auto Scaling groups in moto's backends."""
+    """The Auto Scaling groups in moto's backends. shifted_zone: the zone that a group's capacity is kept away from."""
+
+    def __init__(self, shifted_zone: Callable[[str], str | None] = lambda _arn: None) -> None:
+        self._shifted_zone = shifted_zone
 
     def groups(self) -> list[Any]:
         return [
@@ -24,6 +29,10 @@ class MotoGroups:
 
     def settings(self, group: Any) -> GroupSnapshot:
         policy = getattr(group, "instance_maintenance_policy", None) or {}
+        distribution = getattr(group, "availability_zone_distribution", None) or {}
+        impairment = getattr(group, "availability_zone_impairment_policy", None) or {}
+        shifted = self._shifted_zone(group.arn)
+        template = group.ec2_launch_template
         return GroupSnapshot(
             name=group.name,
             desired=int(group.desired_capacity or 0),
@@ -33,13 +42,30 @@ class MotoGroups:
             elb_checks="ELB" in (group.health_check_type or ""),
             grace_period_s=float(group.health_check_grace_period or 0),
             suspended=frozenset(group._suspended_processes),
+            distribution=Distribution(distribution.get("CapacityDistributionStrategy") or Distribution.BEST_EFFORT),
             termination_policies=tuple(group.termination_policies),
             min_healthy_percent=_percentage(policy.get("MinHealthyPercentage")),
             max_healthy_percent=_percentage(policy.get("MaxHealthyPercentage")),
+            shifted_zones=frozenset({shifted} if shifted else ()),
+            ignores_impaired=impairment.get("ImpairedZoneHealthCheckBehavior") == "IgnoreUnhealthy",
+            warm_up_s=float(getattr(group, "default_instance_warmup", None) or 0),
+            capacity_rebalance=bool(getattr(group, "capacity_rebalance", False)),
+            mix=mix_of(group.mixed_instances_policy),
+            template_id=template.id if template else "",
+            launch_name="" if template else group.launch_configuration_name or "",
         )
 
     def set_desired(self, group: Any, desired: int) -> None:
         group.desired_capacity = desired
+
+    def begin_deletion(self, group: Any) -> None:
+        group.status = "Delete in progress"
+        group.min_size = group.desired_capacity = 0
+
+    def remove(self, group: Any) -> None:
+        groups = group.autoscaling_backend.autoscaling_groups
+        if groups.get(group.name) is group:
+            del groups[group.name]
 
     def protects_new(self, group: Any) -> bool:
         return bool(group.new_instances_protected_from_scale_in)
@@ -49,42 +75,28 @@ class MotoGroups:
         known = group.autoscaling_backend.elbv2_backend.target_groups
         return tuple(arn for arn in group.target_group_arns if arn in known)
 
-    def launch(self, group: Any, zone: str) -> Launched:
-        from moto.core.exceptions import ServiceException
-
-        subnet = self._subnet(group, zone)
-        reference, version = _template(group)
-        try:
-            reservation = group.ec2_backend.run_instances(
-                group.image_id,
-                1,
-                group.user_data,
-                group.security_groups,
-                instance_type=group.instance_type,
-                tags={"instance": {**group.instance_tags, **group.get_propagated_tags(), GROUP_TAG: group.name}},
-                placement=zone,
-                launch_config=group.launch_config,
-                launch_template=reference,
-                is_instance_type_default=False,
-                associate_public_ip=group.launch_config.associate_public_ip_address if group.launch_config else None,
-                subnet_id=subnet,
-                region_name=group.region,
-            )
-        except ServiceException as error:
-            code = str(getattr(error, "code", ""))
-            raise LaunchError(str(getattr(error, "message", error)), code) from error
-        except StopIteration as error:  # moto's way of saying that a subnet has no address left
-            message = f"There are not enough free addresses in subnet '{subnet}'."
-            raise LaunchError(message, "InsufficientFreeAddressesInSubnet") from error
-        instance = reservation.instances[0]
-        instance.autoscaling_group = group
-        return _launched(instance, subnet or "", reference, version, group.launch_config)
+    def launch(self, group: Any, zone: str, pool: Pool | None = None) -> Launched:
+        """Run one instance in a subnet of the zone that has an address left. Raises LaunchError."""
+        subnets = self._subnets(group, zone) or [None]
+        for subnet in subnets[:-1]:
+            try:
+                return _run(group, zone, subnet, pool)
+            except LaunchError as error:
+                if error.code != "InsufficientFreeAddressesInSubnet":
+                    raise
+        return _run(group, zone, subnets[-1], pool)
 
     def existing(self, group: Any, instance_id: str) -> Launched:
         instance = group.ec2_backend.get_instance(instance_id)
         instance.autoscaling_group = group
         group.ec2_backend.create_tags([instance_id], {GROUP_TAG: group.name})
         return _launched(instance, instance.subnet_id or "", None, 1, None)
+
+    def release(self, group: Any, instance_id: str) -> None:
+        group.ec2_backend.delete_tags([instance_id], {GROUP_TAG: group.name})
+        instance = group.ec2_backend.get_instance_by_id(instance_id)
+        if instance is not None:
+            del instance.autoscaling_group
 
     def show(self, group: Any, member: Member) -> None:
         from moto.autoscaling.models import InstanceState
@@ -93,7 +105,7 @@ class MotoGroups:
         state = shown.get(member.instance_id)
         if state is None:
             state = InstanceState(group.ec2_backend.get_instance(member.instance_id), autoscaling_group=group)
-            state.blackstart_template_version = member.instance.template_version
+            state.blackstart_launched = member.instance
             shown[member.instance_id] = state
             group.instance_states.append(state)
         state.lifecycle_state = member.lifecycle.value
@@ -137,13 +149,73 @@ class MotoGroups:
             return 0.0
         return float(group.attributes["deregistration_delay.timeout_seconds"])
 
-    def _subnet(self, group: Any, zone: str) -> str | None:
-        if not group.vpc_zone_identifier:
-            return None
-        for subnet_id in group.vpc_zone_identifier.split(","):
-            if group.ec2_backend.get_subnet(subnet_id.strip()).availability_zone == zone:
-                return str(subnet_id.strip())
+    def _subnets(self, group: Any, zone: str) -> list[str | None]:
+        """The group's subnets of a zone in the order of trying; AWS says random, here each begins in its turn."""
+        wanted = [subnet_id.strip() for subnet_id in (group.vpc_zone_identifier or "").split(",") if subnet_id.strip()]
+        known = (_subnet(group, one) for one in wanted)
+        found: list[str | None] = [subnet.id for subnet in known if subnet and subnet.availability_zone == zone]
+        turn = len(_shown(group)) // max(1, len(group.availability_zones)) % max(1, len(found))
+        return found[turn:] + found[:turn]
+
+
+def mix_of(policy: Mapping[str, Any] | None) -> Mix | None:
+    """A mixed instances policy, as the API has it, with the API's defaults."""
+    if not policy:
         return None
+    distribution = policy.get("InstancesDistribution") or {}
+    overrides = (policy.get("LaunchTemplate") or {}).get("Overrides") or []
+    return Mix(
+        instance_types=tuple(one["InstanceType"] for one in overrides if one.get("InstanceType")),
+        on_demand_base=int(distribution.get("OnDemandBaseCapacity") or 0),
+        on_demand_percent=int(_given(distribution.get("OnDemandPercentageAboveBaseCapacity"), 100)),
+        spot_strategy=str(distribution.get("SpotAllocationStrategy") or "lowest-price"),
+        spot_pools=int(_given(distribution.get("SpotInstancePools"), 2)),
+    )
+
+
+def _given(value: Any, default: int) -> Any:
+    return default if value is None else value
+
+
+def _subnet(group: Any, subnet_id: str) -> Any | None:
+    from moto.core.exceptions import ServiceException
+
+    try:
+        return group.ec2_backend.get_subnet(subnet_id)
+    except ServiceException:
+        return None
+
+
+def _run(group: Any, zone: str, subnet: str | None, pool: Pool | None) -> Launched:
+    from moto.core.exceptions import ServiceException
+
+    configuration = group.launch_config
+    try:
+        reference, version = _template(group, pool)
+        source = version or configuration
+        reservation = group.ec2_backend.run_instances(
+            source.image_id,
+            1,
+            source.user_data,
+            source.security_groups,
+            instance_type=pool.instance_type if pool and pool.instance_type else source.instance_type,
+            tags={"instance": {**_tags(version), **group.get_propagated_tags(), GROUP_TAG: group.name}},
+            placement=zone,
+            launch_config=configuration,
+            launch_template=reference,
+            is_instance_type_default=False,
+            associate_public_ip=configuration.associate_public_ip_address if configuration else None,
+            subnet_id=subnet,
+            region_name=group.region,
+            **({"monitoring_state": "enabled"} if getattr(configuration, "instance_monitoring_enabled", False) else {}),
+            **({"instance_market_options": "spot"} if pool and pool.spot else {}),
+        )
+    except ServiceException as error:
+        code = str(getattr(error, "code", ""))
+        raise LaunchError(str(getattr(error, "message", error)), code) from error
+    instance = reservation.instances[0]
+    instance.autoscaling_group = group
+    return _launched(instance, subnet or "", reference, int(version.number) if version else 1, configuration)
 
 
 def _percentage(value: Any) -> int | None:
@@ -170,14 +242,41 @@ def _launched(
         template_id=reference["LaunchTemplateId"] if reference else "",
         template_version=version,
         launch_name=configuration.name if configuration else "",
+        spot=getattr(instance, "lifecycle", None) == "spot",
     )
 
 
-def _template(group: Any) -> tuple[dict[str, Any] | None, int]:
+def _tags(version: Any) -> dict[str, str]:
+    return dict(version.instance_tags) if version else {}
+
+
+def _template(group: Any, pool: Pool | None) -> tuple[dict[str, Any] | None, Any]:
+    """The template and version to launch from, of a mixed group's override if that names one. Raises LaunchError."""
     if not group.ec2_launch_template:
-        return None, 1
-    version = group.ec2_launch_template.get_version(group.launch_template_version).number
-    return {"LaunchTemplateId": group.ec2_launch_template.id, "Version": str(version)}, int(version)
+        return None, None
+    template, wanted = group.ec2_launch_template, group.launch_template_version
+    specification = _override(group, pool).get("LaunchTemplateSpecification")
+    if specification:
+        wanted = specification.get("Version") or "$Default"
+        backend, named = group.ec2_backend, specification.get("LaunchTemplateName")
+        template = (
+            backend.get_launch_template_by_name(named)
+            if named
+            else backend.get_launch_template(specification["LaunchTemplateId"])
+        )
+    if template.id not in group.ec2_backend.launch_templates:
+        raise LaunchError(
+            f"The specified launch template, with template ID {template.id}, does not exist.",
+            "InvalidLaunchTemplateId.NotFound",
+        )
+    version = template.get_version(wanted)
+    return {"LaunchTemplateId": template.id, "Version": str(version.number)}, version
+
+
+def _override(group: Any, pool: Pool | None) -> Mapping[str, Any]:
+    template = (group.mixed_instances_policy or {}).get("LaunchTemplate") or {}
+    wanted = pool.instance_type if pool else ""
+    return next((one for one in template.get("Overrides") or [] if one.get("InstanceType") == wanted), {})
 
 
 def _target_group(arn: str) -> Any | None:

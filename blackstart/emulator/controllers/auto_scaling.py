@@ -5,20 +5,22 @@ from typing import Any
 
 from blackstart.emulator.controllers.activity_log import Activity, ActivityLog, moment
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
+from blackstart.emulator.controllers.event_bus import EventBus, no_one
+from blackstart.emulator.controllers.group_capacity import GroupCapacity, Reserve
 from blackstart.emulator.controllers.group_members import GroupMembers
-from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, LaunchError, Member
+from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Member
+from blackstart.emulator.controllers.lifecycle_hooks import LifecycleHooks
+from blackstart.emulator.controllers.scaling_events import event_of
 from blackstart.emulator.decisions import activity as words
-from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus, CapacityChange
-from blackstart.emulator.decisions.capacity import (
-    Launch,
+from blackstart.emulator.decisions.activity import CapacityChange
+from blackstart.emulator.decisions.member_health import (
     Mark,
-    Termination,
-    decide_capacity,
     first_look_after,
     mark_elb_unhealthy,
+    mark_impaired,
     mark_not_running,
 )
-from blackstart.emulator.decisions.scaling_group import LEAVING, GroupSnapshot, Process, Why
+from blackstart.emulator.decisions.scaling_group import COUNTED, LEAVING, GroupSnapshot
 from blackstart.emulator.decisions.target_health import TargetHealth
 from blackstart.emulator.parameters import Parameters
 
@@ -34,11 +36,16 @@ class AutoScalingController:
         facts: Callable[[], Mapping[str, InstanceFact]],
         health: Callable[[str, str, int | None], TargetHealth],
         new_id: Callable[[], str],
+        hooks: LifecycleHooks,
+        events: EventBus = no_one,
     ) -> None:
         self._store = store
         self._parameters = parameters
+        self._events = events
         self.log = ActivityLog(new_id)
-        self.members = GroupMembers(store, facts, health, self.log)
+        self.log.on_end(self._publish)
+        self.members = GroupMembers(store, facts, health, self.log, hooks)
+        self._capacity = GroupCapacity(store, self.members, self.log, parameters)
         self._memories: dict[str, GroupMemory] = {}
 
     def tick(self, now_s: float) -> None:
@@ -48,6 +55,10 @@ class AutoScalingController:
             del self._memories[gone]
         for group in groups:
             self._tick_group(group, self.memory(group, now_s), now_s)
+
+    def keep_reserve(self, reserve: Reserve) -> None:
+        """Where launches are taken from before EC2 is asked."""
+        self._capacity.reserve = reserve
 
     def groups(self) -> Iterable[Any]:
         return self._store.groups()
@@ -92,48 +103,76 @@ class AutoScalingController:
         """The log, newest first, of one group or of all."""
         return self.log.find(name, ids)
 
-    def deleted(self, group: Any) -> None:
-        """The group is deleted with its instances."""
-        memory = self._memories.pop(group.arn, None)
-        if memory is None:
+    def delete(self, group: Any, now_s: float) -> None:
+        """Terminate a group's members, whatever protects them; the group is gone when the last of them is."""
+        memory = self.memory(group, now_s)
+        if not memory.members:
+            self._gone(group)
             return
+        desired, at = self._store.settings(group).desired, moment(now_s)
+        change = CapacityChange(words=words.FORCE_DELETED, before=desired, after=0, at=at).sentence()
+        memory.deleting = True
+        self._store.begin_deletion(group)
+        left = sum(member.lifecycle in COUNTED for member in memory.members.values())
         for member in list(memory.members.values()):
-            self.members.leave(group, memory, member)
-            self._store.terminate(member.instance_id)
+            self.members.hooks.forget(member.instance_id)
+            member.termination_hooks = False
+            if member.lifecycle not in LEAVING:
+                cause = words.scale_in_cause(change, at, left, 0, member.instance_id)
+                self.members.begin_termination(group, memory, member, cause, now_s, hooks=False)
+
+    def _gone(self, group: Any) -> None:
+        self._memories.pop(group.arn, None)
+        self._store.remove(group)
+
+    def _publish(self, activity: Activity, now_s: float) -> None:
+        event = event_of(activity, now_s)
+        if event is not None:
+            self._events(event)
 
     def _tick_group(self, group: Any, memory: GroupMemory, now_s: float) -> None:
         settings = self._store.settings(group)
+        if memory.deleting:
+            self.members.advance(group, settings, memory, now_s)
+            if not memory.members:
+                self._gone(group)
+            return
         if settings != memory.settings:
             self._note_change(settings, memory, now_s)
         self.members.advance(group, settings, memory, now_s)
+        self._capacity.retry(memory, now_s)
         looking = now_s >= memory.look_s
-        retrying = memory.retry_launch_s is not None and now_s >= memory.retry_launch_s
-        if not (looking or retrying or memory.stale):
+        if not (looking or memory.stale):
             return
         memory.stale = False
         snapshot = self.members.snapshot(settings, memory, with_health=looking and settings.elb_checks)
-        marks = tuple(self._look(snapshot, memory, now_s)) if looking else ()
+        if looking:
+            snapshot = self._looked(group, settings, memory, snapshot, now_s)
+        self._capacity.settle(group, settings, memory, snapshot, now_s)
+
+    def _looked(
+        self, group: Any, settings: GroupSnapshot, memory: GroupMemory, snapshot: GroupSnapshot, now_s: float
+    ) -> GroupSnapshot:
+        """Mark whom the group finds unhealthy at its periodic look."""
+        memory.look_s = first_look_after(memory.created_s, self._parameters.group_health_period_s, now_s)
+        marks = list(self._marks(snapshot, now_s))
         for mark in marks:
             member = memory.members[mark.instance_id]
             member.unhealthy = mark.reason
             self.members.mark(group, memory, member)
-        decision = decide_capacity(self.members.snapshot(settings, memory, with_health=False) if marks else snapshot)
-        for termination in decision.terminate:
-            self._terminate(group, settings, memory, termination, now_s)
-        if memory.retry_launch_s is None or retrying:
-            memory.retry_launch_s = None
-            for launch in decision.launch:
-                self._launch(group, settings, memory, launch, now_s)
+        return self.members.snapshot(settings, memory, with_health=False) if marks else snapshot
 
-    def _look(self, snapshot: GroupSnapshot, memory: GroupMemory, now_s: float) -> Iterator[Mark]:
-        """Whom the group finds unhealthy at its periodic look."""
-        memory.look_s = first_look_after(memory.created_s, self._parameters.group_health_period_s, now_s)
+    def _marks(self, snapshot: GroupSnapshot, now_s: float) -> Iterator[Mark]:
         yield from mark_not_running(snapshot)
+        yield from mark_impaired(snapshot, self._parameters.impaired_patience_s, now_s)
         yield from mark_elb_unhealthy(snapshot, now_s)
 
     def _note_change(self, settings: GroupSnapshot, memory: GroupMemory, now_s: float) -> None:
         before, memory.settings, memory.stale = memory.settings, settings, True
         given, memory.next_words = memory.next_words, None
+        if before is not None and _without_sizes(before) != _without_sizes(settings):
+            memory.failures.clear()
+            memory.failure = None
         if before is not None and before.desired == settings.desired:
             return
         if before is None:
@@ -146,54 +185,8 @@ class AutoScalingController:
             said = words.updated(settings.minimum, settings.maximum, settings.desired)
         was = before.desired if before is not None else 0
         memory.change = CapacityChange(words=said, before=was, after=settings.desired, at=moment(now_s))
-
-    def _launch(self, group: Any, settings: GroupSnapshot, memory: GroupMemory, launch: Launch, now_s: float) -> None:
-        at, before = moment(now_s), _live(memory)
-        if launch.why is Why.REPLACES_UNHEALTHY:
-            cause = words.replacement_cause(at)
-        else:
-            cause = words.scale_out_cause(
-                memory.change, at, memory.change.before if memory.change else before, settings.desired
-            )
-        zone = launch.placement.zone
-        try:
-            instance = self._store.launch(group, zone)
-        except LaunchError as error:
-            memory.retry_launch_s = now_s + self._parameters.group_health_period_s
-            description = words.launch_failed_description(str(error))
-            failed = self.log.begin(
-                group.name, group.arn, description, cause, zone, "", now_s, kind=ActivityKind.LAUNCH
-            )
-            failed.finish(ActivityStatus.FAILED, now_s, str(error))
-            return
-        description = words.launch_description(instance.instance_id)
-        activity = self.log.begin(
-            group.name,
-            group.arn,
-            description,
-            cause,
-            zone,
-            instance.subnet,
-            now_s,
-            kind=ActivityKind.LAUNCH,
-            instance_id=instance.instance_id,
-        )
-        activity.status_code, activity.progress = ActivityStatus.PRE_IN_SERVICE.value, 30
-        member = self.members.join(group, memory, instance, now_s)
-        member.register = Process.ADD_TO_LOAD_BALANCER not in settings.suspended
-        member.launching = activity
-
-    def _terminate(
-        self, group: Any, settings: GroupSnapshot, memory: GroupMemory, termination: Termination, now_s: float
-    ) -> None:
-        member, at = memory.members[termination.instance_id], moment(now_s)
-        if termination.why is Why.UNHEALTHY and member.unhealthy is not None:
-            cause = words.unhealthy_cause(member.unhealthy, at)
-        else:
-            before = memory.change.before if memory.change else _live(memory)
-            cause = words.scale_in_cause(memory.change, at, before, settings.desired, member.instance_id)
-        self.members.begin_termination(group, memory, member, cause, now_s)
+        memory.balance = ""
 
 
-def _live(memory: GroupMemory) -> int:
-    return sum(member.lifecycle not in LEAVING for member in memory.members.values())
+def _without_sizes(settings: GroupSnapshot) -> GroupSnapshot:
+    return settings._replace(desired=0, minimum=0, maximum=0)

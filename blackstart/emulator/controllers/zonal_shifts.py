@@ -1,4 +1,4 @@
-"""Zonal shifts of load balancers: those that were started, and the zone that traffic is moved away from now."""
+"""Zonal shifts of load balancers and Auto Scaling groups: those that were started, and the zone that is left now."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -17,7 +17,7 @@ from blackstart.emulator.snapshot import Forward, LoadBalancerSnapshot, Snapshot
 
 
 class ManagedResources(Protocol):
-    """moto's side: the active load balancers that zonal shift is enabled for, by ARN."""
+    """moto's side: the active load balancers and the groups that zonal shift is enabled for, by ARN."""
 
     def managed(self) -> dict[str, ManagedResource]: ...
 
@@ -80,12 +80,13 @@ class ZonalShiftsController:
         resource = self._resources.managed().get(arn)
         if resource is None:
             raise not_found(
-                f"{arn} is no active Application Load Balancer with the attribute zonal_shift.config.enabled = true"
+                f"{arn} is no active Application Load Balancer with the attribute zonal_shift.config.enabled = true, "
+                "and no Auto Scaling group with ZonalShiftEnabled in its AvailabilityZoneImpairmentPolicy"
             )
         return resource
 
     def active_shift(self, resource_arn: str) -> tuple[ZonalShift, ShiftEffect] | None:
-        """A load balancer's active shift, and whether it takes effect."""
+        """A resource's active shift, and whether it takes effect."""
         now_s = self._now_s()
         shift = next(
             (one for one in self._shifts.values() if one.resource == resource_arn and one.is_active(now_s)), None
@@ -100,9 +101,9 @@ class ZonalShiftsController:
             now_s=now_s,
         )
 
-    def shifted_zone(self, load_balancer_arn: str) -> str | None:
-        """The zone that a load balancer's traffic is moved away from now."""
-        active = self.active_shift(load_balancer_arn)
+    def shifted_zone(self, resource_arn: str) -> str | None:
+        """The zone that a load balancer's traffic, or a group's new capacity, is kept away from now."""
+        active = self.active_shift(resource_arn)
         return active[0].zone if active is not None and active[1] is ShiftEffect.APPLIED else None
 
     def explanations(self) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 Source: EC2 Auto Scaling user guide, "Verify a scaling activity for an Auto Scaling group" (its example outputs).
 """
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from blackstart.domain.model import Model
-from blackstart.emulator.decisions.scaling_group import Unhealthy
+from blackstart.emulator.decisions.scaling_group import Unhealthy, Why
 
 
 class ActivityKind(StrEnum):
@@ -21,6 +22,7 @@ class ActivityStatus(StrEnum):
     PRE_IN_SERVICE = "PreInService"
     IN_PROGRESS = "InProgress"
     DRAINING = "WaitingForELBConnectionDraining"
+    MID_LIFECYCLE = "MidLifecycleAction"
     SUCCESSFUL = "Successful"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
@@ -53,8 +55,17 @@ def launch_description(instance_id: str) -> str:
     return f"Launching a new EC2 instance: {instance_id}"
 
 
+LAUNCH_FAILED = "Launching EC2 instance failed."
+PROTECTED = "Could not scale to desired capacity because all remaining instances are protected from scale-in."
+FORCE_DELETED = "a user request force deleted AutoScalingGroup"
+
+
+def launch_failed_message(problem: str) -> str:
+    return f"{problem} {LAUNCH_FAILED}"
+
+
 def launch_failed_description(problem: str) -> str:
-    return f"Launching a new EC2 instance.  Status Reason: {problem}  Launching EC2 instance failed."
+    return f"Launching a new EC2 instance.  Status Reason: {launch_failed_message(problem)}"
 
 
 def terminate_description(instance_id: str) -> str:
@@ -65,21 +76,60 @@ def replacement_cause(at: str) -> str:
     return f"At {at} an instance was launched in response to an unhealthy instance needing to be replaced."
 
 
-def scale_out_cause(change: CapacityChange | None, at: str, before: int, after: int) -> str:
+def launched_ahead_cause(why: Why, at: str) -> str:
+    """Of a launch that comes before a termination; AWS publishes no such wording."""
+    return f"At {at} an instance was launched in response to {_AHEAD[why]}."
+
+
+_AHEAD = {Why.CAPACITY_REBALANCING: "an EC2 instance rebalance recommendation", Why.REFRESH: "an instance refresh"}
+
+
+def balancing_cause(at: str, instances: Mapping[str, int]) -> str:
+    """Of a launch for balance. instances: in each zone before it."""
+    zones, counts = " ".join(instances), " ".join(str(count) for count in instances.values())
+    return (
+        f"At {at} availability zones {zones} had {counts} instances respectively.  "
+        "An instance was launched to aid in balancing the group's zones."
+    )
+
+
+def balanced_sentence(at: str, zones: Iterable[str]) -> str:
+    """Why a group that was balanced has too many instances, as the cause of the termination has it."""
+    return (
+        f"At {at} instances were launched to balance instances in zones {' '.join(zones)} with other zones resulting "
+        "in more than desired number of instances in the group."
+    )
+
+
+def scale_out_cause(reason: str, at: str, before: int, after: int) -> str:
+    """reason: the sentence that says why the group lacks instances, or ""."""
     started = (
         f"At {at} an instance was started in response to a difference between desired and actual capacity, "
         f"increasing the capacity from {before} to {after}."
     )
-    return f"{change.sentence()}  {started}" if change else started
+    return f"{reason}  {started}" if reason else started
 
 
-def scale_in_cause(change: CapacityChange | None, at: str, before: int, after: int, instance_id: str) -> str:
+def scale_in_cause(reason: str, at: str, before: int, after: int, instance_id: str) -> str:
+    """reason: the sentence that says why the group has too many instances, or ""."""
     taken = (
         f"At {at} an instance was taken out of service in response to a difference between desired and actual "
         f"capacity, shrinking the capacity from {before} to {after}.  At {at} instance {instance_id} was selected for "
         "termination."
     )
-    return f"{change.sentence()}  {taken}" if change else taken
+    return f"{reason}  {taken}" if reason else taken
+
+
+def rebalance_recommendation_cause(at: str) -> str:
+    return f"At {at} an instance was taken out of service in response to an EC2 instance rebalance recommendation."
+
+
+def balancing_termination_cause(at: str, instance_id: str) -> str:
+    """Of a termination for balance that comes with its launch; AWS publishes no such wording."""
+    return (
+        f"At {at} an instance was taken out of service to aid in balancing the group's zones.  "
+        f"At {at} instance {instance_id} was selected for termination."
+    )
 
 
 UNHEALTHY_CAUSES = {

@@ -1,186 +1,104 @@
-"""What an Auto Scaling group does next: whom it calls unhealthy, whom it terminates, what it launches.
+"""What an Auto Scaling group does next: whom it terminates, what it launches, and why.
 
-Sources: EC2 Auto Scaling user guide, "Health checks for instances in an Auto Scaling group", "Instance maintenance
-policies", "Suspend and resume processes", "Termination policies".
+Sources: EC2 Auto Scaling user guide, "Suspend and resume processes" (what still happens while which process is
+suspended), and the pages that replacement, rebalancing, placement and termination_policy name.
 """
 
-import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from blackstart.domain.model import Model
-from blackstart.emulator.decisions.placement import Placement, place
+from blackstart.emulator.decisions.placement import Placement, placements
+from blackstart.emulator.decisions.rebalancing import rebalance
+from blackstart.emulator.decisions.replacement import Replacement, Termination, replace
 from blackstart.emulator.decisions.scaling_group import (
     COMING,
     COUNTED,
-    LEAVING,
     GroupSnapshot,
-    Lifecycle,
     MemberSnapshot,
     Process,
-    Unhealthy,
     Why,
 )
+from blackstart.emulator.decisions.termination_policy import chosen_for_scale_in
 
-LIVE_STATES = ("pending", "running")
-REPLACED_AT_ONCE_PERCENT = 10
-
-
-class Mark(Model):
-    instance_id: str
-    reason: Unhealthy
+_LAUNCHED_AHEAD = frozenset({Why.REBALANCING, Why.CAPACITY_REBALANCING, Why.REFRESH})
 
 
-class Termination(Model):
-    instance_id: str
-    why: Why
-
-
-class Launch(Model):
+class Launch(NamedTuple):
     placement: Placement
     why: Why
 
 
-class CapacityDecision(Model):
+class CapacityDecision(NamedTuple):
+    """missing: instances that the group lacks, whether or not they can be launched now. held_by_protection: how many
+    scale-in leaves because of it.
+    """
+
     terminate: tuple[Termination, ...] = ()
     launch: tuple[Launch, ...] = ()
+    missing: int = 0
+    held_by_protection: int = 0
 
 
-def first_look_after(created_s: float, period_s: float, now_s: float) -> float:
-    """When a group looks at its instances next: a whole number of periods after its creation, later than `now_s`."""
-    return created_s + (math.floor((now_s - created_s) / period_s) + 1) * period_s
+def decide_capacity(group: GroupSnapshot, now_s: float) -> CapacityDecision:
+    """Replace what is unhealthy, bring the number of members to the desired one, then balance the zones."""
+    counted = [member for member in group.members if member.lifecycle in COUNTED]
+    replacement = replace(group, counted, now_s)
+    leaving = {termination.instance_id for termination in replacement.terminate}
+    staying = [member for member in counted if member.instance_id not in leaving]
+    missing = group.desired + group.surge + len(replacement.ahead) - len(staying)
+    if missing > 0:
+        replaced = {termination.instance_id for termination in replacement.ahead}
+        crowd = Counter(member.zone for member in staying if member.instance_id not in replaced)
+        launch = _launches(group, crowd, _reasons(group, replacement, missing))
+        return CapacityDecision(replacement.terminate, launch, missing)
+    if missing < 0:
+        return _scale_in(group, replacement, staying, -missing, now_s)
+    return CapacityDecision(replacement.terminate) if replacement.terminate else _balance(group, staying)
 
 
-def mark_not_running(group: GroupSnapshot) -> tuple[Mark, ...]:
-    """Members whose instance is not running, asked at each look; the grace period does not protect them."""
-    if Process.HEALTH_CHECK in group.suspended:
+def _reasons(group: GroupSnapshot, replacement: Replacement, missing: int) -> list[Why]:
+    """Why each of the missing instances is launched, what replaces others first."""
+    replaced = sum(termination.why is Why.UNHEALTHY for termination in replacement.terminate)
+    reasons = [
+        *([Why.REPLACES_UNHEALTHY] * (replaced + group.unreplaced)),
+        *(termination.why for termination in replacement.ahead),
+        *([Why.REFRESH] * group.replacements),
+    ][:missing]
+    return reasons + [Why.SCALE_OUT] * (missing - len(reasons))
+
+
+def _launches(group: GroupSnapshot, crowd: Mapping[str, int], reasons: Sequence[Why]) -> tuple[Launch, ...]:
+    """crowd: instances that stay, by zone."""
+    if Process.LAUNCH in group.suspended:
         return ()
-    return tuple(
-        Mark(instance_id=member.instance_id, reason=Unhealthy.NOT_RUNNING)
-        for member in group.members
-        if member.lifecycle in COUNTED
-        and member.unhealthy is not Unhealthy.NOT_RUNNING
-        and member.ec2_state not in LIVE_STATES
-    )
+    placed = placements(group, crowd, len(reasons))
+    return tuple(Launch(placement, why) for placement, why in zip(placed, reasons, strict=False))
 
 
-def mark_elb_unhealthy(group: GroupSnapshot, now_s: float) -> tuple[Mark, ...]:
-    """Members that a load balancer finds unhealthy once their grace period is over; asked at each look.
-
-    When every instance in service is found unhealthy, one is marked at a time, so that the group is not killed whole.
-    Differs from AWS: how AWS throttles is not published.
-    """
-    if Process.HEALTH_CHECK in group.suspended or not group.elb_checks:
-        return ()
-    in_service = [member for member in group.members if member.lifecycle is Lifecycle.IN_SERVICE]
-    candidates = [
-        member
-        for member in in_service
-        if member.elb_unhealthy
-        and member.unhealthy is None
-        and member.in_service_s is not None
-        and now_s >= member.in_service_s + group.grace_period_s
-    ]
-    if len(in_service) > 1 and all(member.elb_unhealthy or member.unhealthy for member in in_service):
-        already = any(member.unhealthy is Unhealthy.LOAD_BALANCER for member in in_service)
-        candidates = [] if already else sorted(candidates, key=lambda member: member.launched_s)[:1]
-    return tuple(Mark(instance_id=member.instance_id, reason=Unhealthy.LOAD_BALANCER) for member in candidates)
-
-
-def decide_capacity(group: GroupSnapshot) -> CapacityDecision:
-    """Replace what is unhealthy, then bring the number of members to the desired one.
-
-    Members marked unhealthy are terminated and replaced at the same time: those that are not running always, others
-    at most 10 % of the desired capacity (at least one) at once, or after their replacement is in service when the
-    maintenance policy keeps 100 % healthy.
-    """
-    counted = [m for m in group.members if m.lifecycle in COUNTED]
-    leaving = _unhealthy_to_terminate(group, counted)
-    leaving_ids = {member.instance_id for member in leaving}
-    staying = [member for member in counted if member.instance_id not in leaving_ids]
-    waiting = _waiting_for_replacement(group, staying)
-    missing = group.desired - (len(staying) - len(waiting))
-    launch: tuple[Launch, ...] = ()
-    surplus: list[MemberSnapshot] = []
-    if missing > 0 and Process.LAUNCH not in group.suspended:
-        crowd = Counter(member.zone for member in staying)
-        replacing = len(leaving) + len(waiting)
-        placements = place(group.zones, crowd, missing)
-        launch = tuple(
-            Launch(placement=placement, why=Why.REPLACES_UNHEALTHY if index < replacing else Why.SCALE_OUT)
-            for index, placement in enumerate(placements)
-        )
-    elif missing < 0 and Process.TERMINATE not in group.suspended:
-        candidates = [member for member in staying if member not in waiting]
-        surplus = termination_order(candidates)[:-missing]
+def _scale_in(
+    group: GroupSnapshot, replacement: Replacement, staying: Sequence[MemberSnapshot], surplus: int, now_s: float
+) -> CapacityDecision:
+    """Take the surplus, but nobody for an instance that was launched ahead of a termination and is yet to come."""
+    ahead = sum(member.lifecycle in COMING and member.launched_for in _LAUNCHED_AHEAD for member in staying)
+    surplus -= ahead
+    if Process.TERMINATE in group.suspended:
+        return _balance(group, staying)
+    if surplus <= 0:
+        return CapacityDecision(replacement.terminate)
+    chosen = chosen_for_scale_in(group, staying, surplus, now_s)
     return CapacityDecision(
-        terminate=(
-            *(Termination(instance_id=member.instance_id, why=Why.UNHEALTHY) for member in leaving),
-            *(Termination(instance_id=member.instance_id, why=Why.SCALE_IN) for member in surplus),
-        ),
-        launch=launch,
+        terminate=(*replacement.terminate, *(Termination(instance_id, Why.SCALE_IN) for instance_id in chosen)),
+        held_by_protection=surplus - len(chosen),
     )
 
 
-def termination_order(members: Sequence[MemberSnapshot]) -> list[MemberSnapshot]:
-    """Unprotected members in the order in which scale-in takes them, by the default termination policy.
-
-    Unhealthy first; then from the zone with most instances: oldest launch template version, oldest launch.
-    Differs from AWS: "closest to the next billing hour" and "random" become the oldest launch.
-    """
-    left = [member for member in members if not member.protected]
-    crowd = Counter(member.zone for member in members)
-    order: list[MemberSnapshot] = []
-    while left:
-        chosen = min(
-            left,
-            key=lambda m: (m.unhealthy is None, -crowd[m.zone], m.template_version, m.launched_s, m.instance_id),
-        )
-        order.append(chosen)
-        left.remove(chosen)
-        crowd[chosen.zone] -= 1
-    return order
-
-
-def _may_replace(group: GroupSnapshot) -> bool:
-    return not {Process.REPLACE_UNHEALTHY, Process.TERMINATE} & group.suspended
-
-
-def _unhealthy_to_terminate(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> list[MemberSnapshot]:
-    if not _may_replace(group):
-        return []
-    gone = [member for member in counted if member.unhealthy is Unhealthy.NOT_RUNNING]
-    running = [member for member in counted if member.unhealthy not in (None, Unhealthy.NOT_RUNNING)]
-    return [*gone, *termination_order_of_unhealthy(running)[: _room_to_replace(group, counted)]]
-
-
-def termination_order_of_unhealthy(members: Sequence[MemberSnapshot]) -> list[MemberSnapshot]:
-    """Oldest first. Scale-in protection does not save an unhealthy instance from being replaced."""
-    return sorted(members, key=lambda member: (member.launched_s, member.instance_id))
-
-
-def _room_to_replace(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> int:
-    """How many running but unhealthy members may be terminated now."""
-    healthy = sum(m.lifecycle is Lifecycle.IN_SERVICE and m.unhealthy is None for m in counted)
-    if _launches_first(group):
-        return max(0, healthy + _unhealthy_count(counted) - group.desired)
-    percent = REPLACED_AT_ONCE_PERCENT if group.min_healthy_percent is None else 100 - group.min_healthy_percent
-    terminating = sum(m.lifecycle in LEAVING for m in group.members)
-    pending = sum(m.lifecycle in COMING and m.unhealthy is None for m in counted)
-    return max(0, max(1, group.desired * percent // 100) - max(terminating, pending))
-
-
-def _unhealthy_count(counted: Sequence[MemberSnapshot]) -> int:
-    return sum(m.unhealthy not in (None, Unhealthy.NOT_RUNNING) for m in counted)
-
-
-def _launches_first(group: GroupSnapshot) -> bool:
-    return group.min_healthy_percent is not None and group.min_healthy_percent >= 100
-
-
-def _waiting_for_replacement(group: GroupSnapshot, staying: Sequence[MemberSnapshot]) -> list[MemberSnapshot]:
-    """Unhealthy members that stay until a replacement is in service, as many as the maximum leaves room for."""
-    if not _launches_first(group) or not _may_replace(group):
-        return []
-    over = max(1, group.desired * ((group.max_healthy_percent or 110) - 100) // 100)
-    return [member for member in staying if member.unhealthy is not None][:over]
+def _balance(group: GroupSnapshot, staying: Sequence[MemberSnapshot]) -> CapacityDecision:
+    moves = rebalance(group, staying)
+    first = {member.instance_id for member in moves.terminate_first}
+    crowd = Counter(member.zone for member in staying if member.instance_id not in first)
+    placed = placements(group, crowd, moves.launches)
+    return CapacityDecision(
+        terminate=tuple(Termination(instance_id, Why.REBALANCING) for instance_id in first),
+        launch=tuple(Launch(placement, Why.REBALANCING) for placement in placed),
+    )

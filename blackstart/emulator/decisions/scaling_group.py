@@ -86,6 +86,7 @@ class Why(StrEnum):
     SCALE_IN = "scale-in"
     SCALE_OUT = "scale-out"
     REBALANCING = "rebalancing"
+    CAPACITY_REBALANCING = "capacity-rebalancing"
     REFRESH = "instance-refresh"
     WARM_POOL = "warm-pool"
 
@@ -97,11 +98,22 @@ class Distribution(StrEnum):
     ONLY = "balanced-only"
 
 
+class Mix(NamedTuple):
+    """A mixed instances policy: what is on demand, and from which types. instance_types: as the overrides list them."""
+
+    instance_types: tuple[str, ...]
+    on_demand_base: int = 0
+    on_demand_percent: int = 100
+    spot_strategy: str = "lowest-price"
+    spot_pools: int = 2
+
+
 class MemberSnapshot(NamedTuple):
     """One instance of the group. in_service_s: when it came into service. elb_unhealthy: a load balancer says so.
 
     impaired_since_s: when its status checks began to fail. unhealthy: the mark it carries already. template_version: of
     the launch template it was launched from, template_id its id, both empty for a launch configuration (launch_name).
+    at_risk: EC2 recommends to replace the spot instance. launched_for: None for one that was attached.
     """
 
     instance_id: str
@@ -118,6 +130,9 @@ class MemberSnapshot(NamedTuple):
     template_id: str = ""
     launch_name: str = ""
     instance_type: str = ""
+    spot: bool = False
+    at_risk: bool = False
+    launched_for: Why | None = None
 
 
 class GroupSnapshot(NamedTuple):
@@ -126,7 +141,10 @@ class GroupSnapshot(NamedTuple):
     min_healthy_percent, max_healthy_percent: the instance maintenance policy, None when there is none. surge: launches
     wanted beyond the desired capacity for a while (an instance refresh that launches first). failed_zones: where the
     last launch failed and none has succeeded since. shifted_zones: whose traffic a zonal shift has moved away.
-    ignores_impaired: ImpairedZoneHealthCheckBehavior is IgnoreUnhealthy.
+    ignores_impaired: ImpairedZoneHealthCheckBehavior is IgnoreUnhealthy. warm_up_s: DefaultInstanceWarmup. unreplaced:
+    unhealthy members that were terminated and have no replacement yet; replacements: launches that an instance refresh
+    waits for. template_id, launch_name: what the group
+    launches from now, one of them empty.
     """
 
     name: str
@@ -145,4 +163,11 @@ class GroupSnapshot(NamedTuple):
     failed_zones: frozenset[str] = frozenset()
     shifted_zones: frozenset[str] = frozenset()
     ignores_impaired: bool = False
+    warm_up_s: float = 0.0
+    capacity_rebalance: bool = False
+    mix: Mix | None = None
+    template_id: str = ""
+    launch_name: str = ""
+    unreplaced: int = 0
+    replacements: int = 0
     members: tuple[MemberSnapshot, ...] = ()

@@ -32,11 +32,11 @@ class ShiftEffect(StrEnum):
     OVER = "the shift is not active"
     FAILING_OPEN = "no effect while the load balancer fails open"
     SINGLE_ZONE = "no effect on a target group with targets in that zone only"
-    NOT_MANAGED = "zonal shift is no longer enabled for the load balancer"
+    NOT_MANAGED = "zonal shift is no longer enabled for the resource"
 
 
 class ManagedResource(Model):
-    """A load balancer that zonal shift is enabled for. zones: zone name -> zone id, where it is deployed."""
+    """A load balancer or group that zonal shift is enabled for. zones: zone name -> zone id, where it is deployed."""
 
     arn: str
     name: str
