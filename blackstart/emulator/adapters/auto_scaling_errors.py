@@ -44,6 +44,14 @@ def group_named(backend: Any, name: str | None) -> Any:
     return group
 
 
+def group_to_change(backend: Any, name: str | None) -> Any:
+    """moto's group, unless it is being deleted."""
+    group = group_named(backend, name)
+    if getattr(group, "status", None):
+        raise refusal(f"AutoScalingGroup {name} is pending delete and cannot be changed.")
+    return group
+
+
 def answering_refusals(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method whose refusals reach the caller as AWS's errors."""
 

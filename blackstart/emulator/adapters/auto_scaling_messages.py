@@ -1,7 +1,7 @@
 """Messages that Auto Scaling sends to SNS topics and SQS queues, as they arrive in practice.
 
-Sources: EC2 Auto Scaling user guide, "Amazon SNS notification options", "Prepare to add a lifecycle hook"; the fields and
-subjects as published by people who received them.
+Sources: EC2 Auto Scaling user guide, "Amazon SNS notification options", "Prepare to add a lifecycle hook"; the fields
+and subjects as published by people who received them.
 """
 
 import json

@@ -1,8 +1,8 @@
 """What the Auto Scaling API describes of groups, instances and activities, and its lists of constants.
 
-Replaced: `describe_auto_scaling_groups` and `describe_auto_scaling_instances` (no limits, no paging of instances, unknown
-filters taken for none), `describe_scaling_activities` (always empty), `create_or_update_tags`, `delete_tags` (KeyError
-on an unknown group). Added: the calls that list constants, and `describe_account_limits`.
+Replaced: `describe_auto_scaling_groups` and `describe_auto_scaling_instances` (no limits, no paging of instances,
+unknown filters taken for none), `describe_scaling_activities` (always empty), `create_or_update_tags`,
+`delete_tags` (KeyError on an unknown group). Added: the calls that list constants, and `describe_account_limits`.
 """
 
 from collections.abc import Callable, Iterable, Sequence

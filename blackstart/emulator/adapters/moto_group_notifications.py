@@ -34,7 +34,7 @@ class GroupNotifications:
     def install(self, patches: Patches) -> None:
         from moto.autoscaling.responses import AutoScalingResponse
 
-        patches.add(AutoScalingResponse, "put_notification_configuration", lambda response: self._put(response))
+        patches.add(AutoScalingResponse, "put_notification_configuration", _of_response(self._put))
         patches.add(AutoScalingResponse, "describe_notification_configurations", _describe)
         patches.add(AutoScalingResponse, "delete_notification_configuration", _delete)
 
@@ -67,6 +67,15 @@ class GroupNotifications:
             raise refusal(f"Unable to publish test message to notification target {topic}.") from error
         topics[topic] = list(dict.fromkeys(kinds))
         return _empty()
+
+
+def _of_response(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function that becomes a method of moto's responses; a bound method would not get the response."""
+
+    def call(response: Any) -> Any:
+        return method(response)
+
+    return call
 
 
 def _describe(response: Any) -> Any:

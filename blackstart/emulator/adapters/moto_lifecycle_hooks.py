@@ -235,4 +235,4 @@ def _number(given: Any, default: int) -> int:
 
 
 def _service(arn: str) -> str:
-    return (arn.split(":") + ["", "", ""])[2]
+    return [*arn.split(":"), "", "", ""][2]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from blackstart.emulator.adapters.auto_scaling_errors import group_named, refusal
+from blackstart.emulator.adapters.auto_scaling_errors import group_named, group_to_change, refusal
 from blackstart.emulator.adapters.moto_traffic_sources import check_exist
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.adapters.validators_group_settings import TARGET_GROUPS_AT_MOST, check_settings, check_tags
@@ -73,24 +73,22 @@ def _checking_update(original: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse contradicting limits; a desired capacity outside new limits is moved to the nearer of them."""
 
     def update_auto_scaling_group(backend: Any, **wanted: Any) -> Any:
-        group = backend.autoscaling_groups.get(wanted["name"])
-        if group is not None:
-            given = (wanted["min_size"], wanted["max_size"], wanted["desired_capacity"])
-            minimum = int(group.min_size if given[0] is None else given[0])
-            maximum = int(group.max_size if given[1] is None else given[1])
-            check_limits(minimum, maximum, None if given[2] is None else int(given[2]))
-            current = int(group.desired_capacity or 0)
-            if given[2] is None and not minimum <= current <= maximum:
-                wanted["desired_capacity"] = min(max(current, minimum), maximum)
-            _check_one_source(wanted)
-            if wanted["mixed_instances_policy"] is None and not wanted["launch_template"]:
-                wanted["mixed_instances_policy"] = group.mixed_instances_policy
-            _check_launch_source(backend, wanted)
-            _check_places(backend, wanted)
-        before = getattr(group, "desired_capacity", None)
+        group = group_to_change(backend, wanted["name"])
+        given = (wanted["min_size"], wanted["max_size"], wanted["desired_capacity"])
+        minimum = int(group.min_size if given[0] is None else given[0])
+        maximum = int(group.max_size if given[1] is None else given[1])
+        check_limits(minimum, maximum, None if given[2] is None else int(given[2]))
+        current = int(group.desired_capacity or 0)
+        if given[2] is None and not minimum <= current <= maximum:
+            wanted["desired_capacity"] = min(max(current, minimum), maximum)
+        _check_one_source(wanted)
+        if wanted["mixed_instances_policy"] is None and not wanted["launch_template"]:
+            wanted["mixed_instances_policy"] = group.mixed_instances_policy
+        _check_launch_source(backend, wanted)
+        _check_places(backend, wanted)
         updated = original(backend, **wanted)
-        if wanted["desired_capacity"] is None and before is not None:
-            updated.desired_capacity = before  # moto sets it from the number of instances that it sees
+        if wanted["desired_capacity"] is None:
+            updated.desired_capacity = current  # moto sets it from the number of instances that it sees
         return updated
 
     return update_auto_scaling_group
@@ -154,7 +152,7 @@ def _check_places(backend: Any, wanted: dict[str, Any]) -> None:
 
 def _checking_capacity(original: Callable[..., Any]) -> Callable[..., Any]:
     def set_desired_capacity(backend: Any, group_name: str, desired_capacity: int | None) -> Any:
-        group = group_named(backend, group_name)
+        group = group_to_change(backend, group_name)
         for word, wrong, limit in (
             ("above max", desired_capacity is not None and desired_capacity > group.max_size, group.max_size),
             ("below min", desired_capacity is not None and desired_capacity < group.min_size, group.min_size),

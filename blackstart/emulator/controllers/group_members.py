@@ -233,7 +233,7 @@ class GroupMembers:
             member.stepping_out.finish(ActivityStatus.SUCCESSFUL, now_s)
 
     def _go(self, group: Any, memory: GroupMemory, member: Member, state: InstanceState, now_s: float) -> None:
-        """Terminating while it drains, as long as termination hooks want Terminating:Wait, Terminating:Proceed, gone."""
+        """Terminating while it drains, Terminating:Wait while termination hooks want it, Terminating:Proceed, gone."""
         if member.ec2_told:
             if state is InstanceState.TERMINATED:
                 self.leave(group, memory, member)

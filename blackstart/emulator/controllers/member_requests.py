@@ -87,7 +87,7 @@ class MemberRequests:
         _check_count(instance_ids, AT_MOST)
         settings = self._store.settings(group)
         for instance_id in instance_ids:
-            self._check_attachable(group, settings, instance_id)
+            self._check_attachable(settings, instance_id)
         if settings.desired + len(instance_ids) > settings.maximum:
             raise _sizes(settings, f"attach {len(instance_ids)} more instance{'s' if len(instance_ids) > 1 else ''}")
         memory = self._scaling.memory(group, now_s)
@@ -189,7 +189,7 @@ class MemberRequests:
         if decrement and settings.desired - len(instance_ids) < settings.minimum:
             raise _sizes(settings, f"{verb} {_instances(len(instance_ids))}")
 
-    def _check_attachable(self, group: Any, settings: GroupSnapshot, instance_id: str) -> None:
+    def _check_attachable(self, settings: GroupSnapshot, instance_id: str) -> None:
         known = self._scaling.member(instance_id)
         if known is not None:
             raise RefusedError(f"The Instance: {instance_id} is already part of AutoScalingGroup:{known[0].name}")

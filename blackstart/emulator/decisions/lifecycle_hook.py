@@ -49,7 +49,7 @@ class Hook(NamedTuple):
 
 
 class LifecycleAction(NamedTuple):
-    """One instance's wait for one hook. heard_s: its begin or the last heartbeat; result: None until it is completed."""
+    """One instance's wait for one hook. heard_s: its begin or the last heartbeat; result: None until completed."""
 
     token: str
     hook: Hook

@@ -13,7 +13,9 @@ def standby_description(instance_id: str) -> str:
 
 
 def standby_cause(instance_id: str, at: str, before: int, after: int) -> str:
-    return f"At {at} instance {instance_id} was moved to standby in response to a user request{_shrinking(before, after)}."
+    return (
+        f"At {at} instance {instance_id} was moved to standby in response to a user request{_shrinking(before, after)}."
+    )
 
 
 def service_description(instance_id: str) -> str:
@@ -66,7 +68,9 @@ def abandoned_description(description: str, message: str) -> str:
 
 def abandoned_cause(instance_id: str, at: str) -> str:
     """Differs from AWS: its words for the termination after an abandoned launch are not published."""
-    return f"At {at} instance {instance_id} was taken out of service in response to an abandoned launch lifecycle action."
+    return (
+        f"At {at} instance {instance_id} was taken out of service in response to an abandoned launch lifecycle action."
+    )
 
 
 def _shrinking(before: int, after: int) -> str:
