@@ -10,7 +10,6 @@ in:  {"op": "start", "key", "argv", "env", "log", "probe": [host, port] | null}
 out: {"event": "started", "key", "pid"}  {"event": "start_failed", "key", "error"}
      {"event": "ready", "key", "boot_real_s"}  {"event": "exited", "key", "exit_code", "log_tail", "asked"}
      {"event": "done", "request", "matched"}  {"event": "alive"} each second
-     {"event": "halted", "key", "halted": true | false} when a main process is stopped, and when it goes on
      {"event": "usage", "key": "usage", "monotonic_ns", "cpu_real_s": {key: CPU seconds since its start}} each second
      {"event": "halted", "key", "halted"} when a signal has stopped the main process, or let it go on
 """
@@ -54,7 +53,6 @@ class Service:
         self.started_real_s = time.monotonic()
         self.next_probe_real_s = 0.0
         self.asked = False
-        self.halted = False
         self.family = {process.pid}
         self.halted = False
         self.cpu_of_the_gone_real_s = 0.0
@@ -112,16 +110,6 @@ class Host:
             emit(event="alive")
             if self.services:
                 self._say_usage(now)
-                self._say_who_halted()
-
-    def _say_who_halted(self) -> None:
-        """Which main processes are stopped by a signal (or no longer): to EC2 such an instance hangs."""
-        for service in self.services.values():
-            status = _status(service.process.pid) if service.process.returncode is None else None
-            halted = status is not None and status[0] in ("T", "t")
-            if halted is not service.halted:
-                service.halted = halted
-                emit(event="halted", key=service.key, halted=halted)
 
     def _say_usage(self, now: float) -> None:
         if now >= self._family_at_real_s:
