@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blackstart.emulator.decisions.capacity import (
-    CapacityDecision,
-    decide_capacity,
+from blackstart.emulator.decisions.capacity import CapacityDecision, decide_capacity
+from blackstart.emulator.decisions.member_health import (
     first_look_after,
     mark_elb_unhealthy,
+    mark_impaired,
     mark_not_running,
 )
 from blackstart.emulator.decisions.placement import PlacementReason, place
@@ -36,6 +36,10 @@ def group(*members: MemberSnapshot, desired: int | None = None, **given_: Any) -
     return GroupSnapshot(name="web", desired=size, zones=ZONES, members=members, **given_)
 
 
+def decided(snapshot: GroupSnapshot) -> CapacityDecision:
+    return decide_capacity(snapshot, 1000.0)
+
+
 def launches(decision: CapacityDecision) -> list[tuple[str, Why]]:
     return [(launch.placement.zone, launch.why) for launch in decision.launch]
 
@@ -49,7 +53,7 @@ def sick(index: int, reason: Unhealthy = Unhealthy.LOAD_BALANCER) -> MemberSnaps
 
 
 def test_an_empty_group_launches_evenly_over_its_zones() -> None:
-    decision = decide_capacity(group(desired=6))
+    decision = decided(group(desired=6))
     assert Counter(zone for zone, _ in launches(decision)) == {"a": 2, "b": 2, "c": 2}
     assert {why for _, why in launches(decision)} == {Why.SCALE_OUT}
 
@@ -114,7 +118,7 @@ def test_a_suspended_health_check_marks_nobody() -> None:
 
 
 def test_an_unhealthy_instance_is_terminated_and_replaced_at_the_same_time() -> None:
-    decision = decide_capacity(group(sick(0), member(1), member(2)))
+    decision = decided(group(sick(0), member(1), member(2)))
     assert terminated(decision) == ["i-0"]
     assert launches(decision) == [("a", Why.REPLACES_UNHEALTHY)]
 
@@ -122,58 +126,58 @@ def test_an_unhealthy_instance_is_terminated_and_replaced_at_the_same_time() -> 
 def test_at_most_ten_percent_are_replaced_at_once_but_at_least_one() -> None:
     few = group(*(sick(i) for i in range(3)), *(member(i) for i in range(3, 6)))
     many = group(*(sick(i) for i in range(9)), *(member(i) for i in range(9, 30)))
-    assert len(decide_capacity(few).terminate) == 1
-    assert len(decide_capacity(many).terminate) == 3
+    assert len(decided(few).terminate) == 1
+    assert len(decided(many).terminate) == 3
 
 
 def test_the_next_one_waits_until_the_replacement_is_in_service() -> None:
     waiting = group(sick(0), member(1), member(2, lifecycle=Lifecycle.PENDING, in_service_s=None))
-    assert decide_capacity(waiting).terminate == ()
+    assert decided(waiting).terminate == ()
 
 
 def test_instances_that_are_not_running_are_replaced_all_at_once() -> None:
-    decision = decide_capacity(group(*(sick(i, Unhealthy.NOT_RUNNING) for i in range(4)), member(4), member(5)))
+    decision = decided(group(*(sick(i, Unhealthy.NOT_RUNNING) for i in range(4)), member(4), member(5)))
     assert len(decision.terminate) == 4
     assert len(decision.launch) == 4
 
 
 def test_a_maintenance_policy_of_100_percent_launches_first() -> None:
     policy: dict[str, Any] = {"min_healthy_percent": 100, "max_healthy_percent": 110}
-    before = decide_capacity(group(sick(0), member(1), member(2), **policy))
+    before = decided(group(sick(0), member(1), member(2), **policy))
     assert (terminated(before), launches(before)) == ([], [("a", Why.REPLACES_UNHEALTHY)])
     launching = member(3, lifecycle=Lifecycle.PENDING, in_service_s=None)
-    during = decide_capacity(group(sick(0), member(1), member(2), launching, desired=3, **policy))
+    during = decided(group(sick(0), member(1), member(2), launching, desired=3, **policy))
     assert (terminated(during), launches(during)) == ([], [])
-    after = decide_capacity(group(sick(0), member(1), member(2), member(3), desired=3, **policy))
+    after = decided(group(sick(0), member(1), member(2), member(3), desired=3, **policy))
     assert (terminated(after), launches(after)) == (["i-0"], [])
 
 
 def test_suspending_launch_still_terminates_the_unhealthy() -> None:
-    decision = decide_capacity(group(sick(0), member(1), member(2), suspended=frozenset({"Launch"})))
+    decision = decided(group(sick(0), member(1), member(2), suspended=frozenset({"Launch"})))
     assert (terminated(decision), launches(decision)) == (["i-0"], [])
 
 
 @pytest.mark.parametrize("process", ["Terminate", "ReplaceUnhealthy"])
 def test_suspending_terminate_or_replace_unhealthy_replaces_nobody(process: str) -> None:
-    decision = decide_capacity(group(sick(0), member(1), member(2), suspended=frozenset({process})))
+    decision = decided(group(sick(0), member(1), member(2), suspended=frozenset({process})))
     assert decision == CapacityDecision()
 
 
 def test_scale_in_takes_from_the_fullest_zone_the_oldest_template_first() -> None:
     members = [member(0), member(3, template_version=2), member(1), member(2)]
-    assert terminated(decide_capacity(group(*members, desired=3))) == ["i-0"]
+    assert terminated(decided(group(*members, desired=3))) == ["i-0"]
 
 
 def test_scale_in_leaves_the_protected_alone_and_takes_the_unhealthy_first() -> None:
     snapshot = group(
         member(0, protected=True), sick(4), member(2), desired=2, suspended=frozenset({"ReplaceUnhealthy"})
     )
-    assert terminated(decide_capacity(snapshot)) == ["i-4"]
-    assert terminated(decide_capacity(group(member(0, protected=True), desired=0))) == []
+    assert terminated(decided(snapshot)) == ["i-4"]
+    assert terminated(decided(group(member(0, protected=True), desired=0))) == []
 
 
 def test_members_in_standby_do_not_count() -> None:
-    decision = decide_capacity(group(member(0, lifecycle=Lifecycle.STANDBY), member(1), desired=2))
+    decision = decided(group(member(0, lifecycle=Lifecycle.STANDBY), member(1), desired=2))
     assert len(decision.launch) == 1
 
 
@@ -212,7 +216,7 @@ def test_no_decision_overshoots_or_touches_who_it_must_not(
         min_healthy_percent=policy[0],
         max_healthy_percent=policy[1],
     )
-    decision = decide_capacity(snapshot)
+    decision = decided(snapshot)
     by_id = {m.instance_id: m for m in members}
     counted = [m for m in members if m.lifecycle in (Lifecycle.PENDING, Lifecycle.IN_SERVICE)]
     chosen = terminated(decision)
@@ -240,7 +244,7 @@ def test_a_group_settles_healthy_and_complete_from_any_number_of_unhealthy_membe
     fresh = 1000
     for _ in range(60):
         snapshot = group(*members, desired=desired, min_healthy_percent=policy[0], max_healthy_percent=policy[1])
-        decision = decide_capacity(snapshot)
+        decision = decided(snapshot)
         gone = set(terminated(decision))
         members = [
             m._replace(lifecycle=Lifecycle.IN_SERVICE, in_service_s=0.0) for m in members if m.instance_id not in gone

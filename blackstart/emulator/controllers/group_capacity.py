@@ -34,21 +34,11 @@ class Reserve(Protocol):
         """A member that scale-in selected goes back instead of being terminated; whether it does."""
 
 
-class NoReserve:
-    """Groups without warm pools."""
-
-    def lend(self, group: Any, memory: GroupMemory, zone: str, cause: str, now_s: float) -> Member | None:
-        return None
-
-    def take_back(self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float) -> bool:
-        return False
-
-
 class GroupCapacity:
     """Brings groups to the capacity that is decided for them."""
 
     def __init__(self, store: GroupStore, members: GroupMembers, log: ActivityLog, parameters: Parameters) -> None:
-        self.reserve: Reserve = NoReserve()
+        self.reserve: Reserve | None = None
         self._store = store
         self._members = members
         self._log = log
@@ -82,11 +72,14 @@ class GroupCapacity:
         for termination in decision.terminate:
             cause = _termination_cause(memory, snapshot, termination, before, now_s)
             member = memory.members[termination.instance_id]
-            if termination.why is Why.SCALE_IN and self.reserve.take_back(group, memory, member, cause, now_s):
+            if termination.why is Why.SCALE_IN and self._taken_back(group, memory, member, cause, now_s):
                 continue
             self._members.begin_termination(group, memory, member, cause, now_s)
             memory.unreplaced += termination.why is Why.UNHEALTHY
         self._tell_of_protection(group, memory, snapshot, decision.held_by_protection, now_s)
+
+    def _taken_back(self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float) -> bool:
+        return self.reserve is not None and self.reserve.take_back(group, memory, member, cause, now_s)
 
     def _tell_of_protection(
         self, group: Any, memory: GroupMemory, snapshot: GroupSnapshot, held: int, now_s: float
@@ -135,7 +128,7 @@ class GroupCapacity:
         now_s: float,
     ) -> MemberSnapshot | None:
         zone = launch.placement.zone
-        member = self.reserve.lend(group, memory, zone, cause, now_s)
+        member = self.reserve.lend(group, memory, zone, cause, now_s) if self.reserve is not None else None
         if member is None:
             try:
                 instance = self._run(group, settings, staying, zone)
