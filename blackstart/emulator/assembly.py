@@ -157,6 +157,7 @@ def assemble(
         moto_cloudwatch,
         moto_ec2_calls,
         moto_elbv2_targets,
+        moto_lookups,
         moto_group_metrics,
         moto_instance_refresh,
         moto_monitoring,
@@ -280,7 +281,7 @@ def assemble(
     moto_warm_pool.install(patches, pools, refreshes, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     moto_monitoring.install(patches, ec2.changed)
-    for calls in (events, logs, moto_group_metrics, certificate_calls, validators, moto_answers):
+    for calls in (events, logs, moto_group_metrics, certificate_calls, validators, moto_answers, moto_lookups):
         calls.install(patches)
     undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
 
