@@ -204,8 +204,8 @@ def test_a_missing_topic_shows_as_a_failed_action(cloudwatch):
 @pytest.mark.parametrize(
     "arn",
     [
-        "arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:0000:autoScalingGroupName/web:policyName/out",
-        "arn:aws:automate:us-east-1:ec2:reboot",
+        "arn:aws:lambda:us-east-1:123456789012:function:pager",
+        "arn:aws:ssm:us-east-1:123456789012:opsitem:2#CATEGORY=Availability",
     ],
 )
 def test_an_action_that_is_not_executed_says_so(cloudwatch, arn):
@@ -272,8 +272,8 @@ def test_a_composite_alarm_follows_its_children_and_acts(cloudwatch):
     arn = cloudwatch.sns.create_topic(Name="alarms")["TopicArn"]
     cloudwatch.put_alarm("fast")
     cloudwatch.put_alarm("slow")
-    cloudwatch.client.put_composite_alarm(AlarmName="outer", AlarmRule="ALARM(burn)", AlarmActions=[arn])
     cloudwatch.client.put_composite_alarm(AlarmName="burn", AlarmRule='ALARM("fast") AND NOT OK(slow)')
+    cloudwatch.client.put_composite_alarm(AlarmName="outer", AlarmRule="ALARM(burn)", AlarmActions=[arn])
     assert composite(cloudwatch, "burn")["StateValue"] == "INSUFFICIENT_DATA"
     cloudwatch.advance(10)
     assert composite(cloudwatch, "burn")["StateValue"] == "OK"
@@ -299,7 +299,7 @@ def test_composite_and_metric_alarms_are_described_apart(cloudwatch):
     [
         ({"AlarmRule": "ALARM(a) AND"}, "AlarmRule is invalid"),
         ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "cannot have the action"),
-        ({"ActionsSuppressor": "a", "ActionsSuppressorWaitPeriod": 1}, "does not support ActionsSuppressor"),
+        ({"ActionsSuppressor": "a", "ActionsSuppressorWaitPeriod": 1}, "are required with ActionsSuppressor"),
     ],
 )
 def test_a_composite_alarm_that_cannot_be_served_is_refused(cloudwatch, changes, message):

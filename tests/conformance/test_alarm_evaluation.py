@@ -93,11 +93,11 @@ def test_every_operator_compares_as_it_is_called(
 
 def test_the_reason_reads_as_aws_writes_it() -> None:
     spec = AlarmSpec(comparison=Comparison.LESS, threshold=2.0, evaluation_periods=1, datapoints_to_alarm=1)
-    assert evaluate([1.0], spec, labels=["22/11/26 10:00:00"]).text == (
+    assert evaluate([1.0], spec).words(["22/11/26 10:00:00"]) == (
         "Threshold Crossed: 1 out of the last 1 datapoints [1.0 (22/11/26 10:00:00)] was less than the threshold (2.0) "
         "(minimum 1 datapoint for OK -> ALARM transition)."
     )
-    assert evaluate([2.0], spec, labels=["22/11/26 10:00:00"]).text == (
+    assert evaluate([2.0], spec).words(["22/11/26 10:00:00"]) == (
         "Threshold Crossed: 1 out of the last 1 datapoints [2.0 (22/11/26 10:00:00)] was not less than the threshold "
         "(2.0) (minimum 1 datapoint for ALARM -> OK transition)."
     )
@@ -105,23 +105,23 @@ def test_the_reason_reads_as_aws_writes_it() -> None:
 
 def test_the_reason_lists_the_newest_point_first() -> None:
     spec = AlarmSpec(comparison=Comparison.GREATER, threshold=0.0, evaluation_periods=3, datapoints_to_alarm=2)
-    assert evaluate([1.0, 0.0, 3.0], spec).text == (
+    assert evaluate([1.0, 0.0, 3.0], spec).words() == (
         "Threshold Crossed: 2 out of the last 3 datapoints [3.0, 1.0] were greater than the threshold (0.0) "
         "(minimum 2 datapoints for OK -> ALARM transition)."
     )
 
 
 def test_the_reason_says_what_missing_data_was_taken_for() -> None:
-    assert evaluate(window("-----"), alarm(3)).text == "Insufficient Data: 3 datapoints were unknown."
-    assert evaluate(window("-----"), alarm(3, MissingData.BREACHING)).text == (
+    assert evaluate(window("-----"), alarm(3)).words() == "Insufficient Data: 3 datapoints were unknown."
+    assert evaluate(window("-----"), alarm(3, MissingData.BREACHING)).words() == (
         "Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints were treated as "
         "[Breaching]."
     )
-    assert evaluate(window("----0"), alarm(2, MissingData.BREACHING)).text == (
+    assert evaluate(window("----0"), alarm(2, MissingData.BREACHING)).words() == (
         "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as "
         "[Breaching]."
     )
-    assert evaluate(window("----X"), alarm(2, MissingData.BREACHING)).text == (
+    assert evaluate(window("----X"), alarm(2, MissingData.BREACHING)).words() == (
         "Threshold Crossed: 1 out of the last 3 datapoints [1.0] was greater than the threshold (0.5) "
         "and 2 missing datapoints were treated as [Breaching] (minimum 2 datapoints for OK -> ALARM transition)."
     )
@@ -174,4 +174,4 @@ def test_without_missing_data_the_setting_makes_no_difference(shape: tuple[int, 
 @given(m_of_n, letters, st.sampled_from(SETTINGS))
 def test_a_change_of_state_always_has_a_reason_text(shape: tuple[int, int], data: str, setting: MissingData) -> None:
     verdict = evaluate(window(data), alarm(shape[0], setting, shape[1]))
-    assert (verdict.text == "") == (verdict.state is None)
+    assert (verdict.words() == "") == (verdict.state is None)

@@ -1,7 +1,7 @@
 """What the emulator's CloudWatch and SNS replace in moto, or rest on: fails loudly when an upgrade changes it."""
 
 from importlib import import_module
-from inspect import getsource, signature
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -21,7 +21,9 @@ SIGNATURES = {
     "CloudWatchResponse.get_metric_statistics": "",
     "CloudWatchResponse.list_metrics": "",
     "CloudWatchResponse.put_metric_alarm": "",
+    "CloudWatchResponse.put_metric_data": "",
     "CloudWatchResponse.describe_alarms": "",
+    "CloudWatchResponse.describe_alarms_for_metric": "",
     "Subscription.publish": "message message_id subject message_attributes group_id deduplication_id message_structure",
 }
 
@@ -50,12 +52,6 @@ def test_moto_parses_the_parameters_of_its_cloudwatch_actions() -> None:
     from moto.cloudwatch.responses import CloudWatchResponse
 
     assert CloudWatchResponse().automated_parameter_parsing is True
-
-
-def test_the_action_of_a_metric_alarm_also_reads_a_composite_alarms_rule() -> None:
-    from moto.cloudwatch.responses import CloudWatchResponse
-
-    assert '_get_param("AlarmRule")' in getsource(CloudWatchResponse.put_metric_alarm)
 
 
 def test_an_alarm_has_the_attributes_that_are_read_and_written() -> None:
@@ -90,9 +86,9 @@ def test_a_reset_empties_everything_that_is_kept_on_a_backend() -> None:
     from moto.cloudwatch.models import CloudWatchBackend
 
     backend = CloudWatchBackend("us-east-1", "123456789012")
-    backend.__dict__["blackstart_history"] = ["something"]
+    backend.__dict__["blackstart_alarms"] = ["something"]
     backend.reset()
-    assert "blackstart_history" not in vars(backend)
+    assert "blackstart_alarms" not in vars(backend)
 
 
 def test_a_query_of_an_alarm_has_the_attributes_that_are_read() -> None:
@@ -113,3 +109,12 @@ def test_an_sns_backend_publishes_on_a_topic_and_raises_for_none() -> None:
     assert names[:4] == ["message", "arn", "phone_number", "subject"]
     with pytest.raises((ServiceException, ValueError)):
         SNSBackend("us-east-1", "123456789012").publish("m", "arn:aws:sns:us-east-1:123456789012:none", subject="s")
+
+
+def test_tags_of_an_alarm_can_be_forgotten() -> None:
+    from moto.cloudwatch.models import CloudWatchBackend
+
+    backend = CloudWatchBackend("us-east-1", "123456789012")
+    backend.tagger.tag_resource("arn", [{"Key": "a", "Value": "b"}])
+    backend.tagger.delete_all_tags_for_resource("arn")
+    assert backend.list_tags_for_resource("arn") == {}

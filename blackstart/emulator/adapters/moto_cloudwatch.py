@@ -4,18 +4,20 @@ Everything that is replaced stands in `PATCHED`; a contract test holds each of t
 """
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from blackstart.emulator.adapters import moto_cloudwatch_descriptions as descriptions
 from blackstart.emulator.adapters import moto_cloudwatch_messages as messages
 from blackstart.emulator.adapters import moto_cloudwatch_metric_data as metric_data
 from blackstart.emulator.adapters import moto_cloudwatch_queries as queries
-from blackstart.emulator.adapters.moto_cloudwatch_alarms import SERVED_PROTOCOLS, change_state, record
-from blackstart.emulator.adapters.moto_cloudwatch_clocks import Clocks, moment
+from blackstart.emulator.adapters.moto_cloudwatch_alarm_calls import Calls, put_composite
+from blackstart.emulator.adapters.moto_cloudwatch_alarms import SERVED_PROTOCOLS
+from blackstart.emulator.adapters.moto_cloudwatch_clocks import Clocks
 from blackstart.emulator.adapters.moto_cloudwatch_put import put
-from blackstart.emulator.adapters.moto_cloudwatch_validation import check_alarm, check_served
+from blackstart.emulator.adapters.moto_cloudwatch_states import AlarmStates
+from blackstart.emulator.adapters.moto_cloudwatch_validation import check_served
 from blackstart.emulator.controllers.metric_store import MetricStore
-from blackstart.emulator.decisions.alarm_state import AlarmState
 
 PATCHED: dict[str, tuple[str, ...]] = {
     "moto.cloudwatch.models.CloudWatchBackend": (
@@ -30,7 +32,9 @@ PATCHED: dict[str, tuple[str, ...]] = {
         "get_metric_statistics",
         "list_metrics",
         "put_metric_alarm",
+        "put_metric_data",
         "describe_alarms",
+        "describe_alarms_for_metric",
     ),
     "moto.sns.models.Subscription": ("publish",),
 }
@@ -39,10 +43,17 @@ ADDED: dict[str, tuple[str, ...]] = {
 }
 
 
-def install(*, store: MetricStore, now_s: Callable[[], float], wall_s: Callable[[], float]) -> Callable[[], None]:
+def install(
+    *,
+    store: MetricStore,
+    now_s: Callable[[], float],
+    wall_s: Callable[[], float],
+    states: AlarmStates | None = None,
+) -> Callable[[], None]:
     """Replace moto's halves of CloudWatch; returns what undoes it.
 
-    now_s: virtual Unix seconds; wall_s: the Unix seconds that clients' own clocks show. Call it once, before serving.
+    now_s: virtual Unix seconds; wall_s: the Unix seconds that clients' own clocks show. states: what follows from a
+    state that is set by hand. Call it once, before serving.
     """
     from moto.cloudwatch.models import CloudWatchBackend
     from moto.cloudwatch.responses import CloudWatchResponse
@@ -50,10 +61,16 @@ def install(*, store: MetricStore, now_s: Callable[[], float], wall_s: Callable[
 
     messages.region_name("us-east-1")  # read from disk here, not under the lock when the first alarm fires
     clocks = Clocks(now_s, wall_s)
+    calls = Calls(
+        put=CloudWatchBackend.put_metric_alarm,
+        delete=CloudWatchBackend.delete_alarms,
+        states=states or AlarmStates(),
+        clocks=clocks,
+    )
     replaced: list[tuple[Any, str, Any]] = []
     for owner, methods in (
-        (CloudWatchBackend, _backend_methods(CloudWatchBackend, store, clocks)),
-        (CloudWatchResponse, {**_query_methods(store, clocks), **_alarm_methods(CloudWatchResponse, clocks)}),
+        (CloudWatchBackend, _backend_methods(CloudWatchBackend, store, calls)),
+        (CloudWatchResponse, {**_query_methods(store, clocks), **_alarm_methods(CloudWatchResponse, calls)}),
         (Subscription, _subscription_methods(Subscription)),
     ):
         for name, method in methods.items():
@@ -74,28 +91,24 @@ def _scope(backend: Any) -> tuple[str, str]:
     return backend.account_id, backend.region_name
 
 
-def _backend_methods(owner: Any, store: MetricStore, clocks: Clocks) -> dict[str, Any]:
-    original_put, original_delete, original_reset = owner.put_metric_alarm, owner.delete_alarms, owner.reset
+def _backend_methods(owner: Any, store: MetricStore, calls: Calls) -> dict[str, Any]:
+    arguments = signature(owner.put_metric_alarm)
+    original_reset = owner.reset
 
     def put_metric_alarm(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _put_alarm(self, original_put, kwargs if not args else _named(original_put, args, kwargs), clocks)
+        given = arguments.bind(self, *args, **kwargs).arguments
+        return calls.put_alarm(self, {name: value for name, value in given.items() if name != "self"})
 
     def put_metric_data(self: Any, namespace: str, metric_data: list[dict[str, Any]]) -> None:
         for number, datum in enumerate(metric_data, start=1):
             self._validate_parameters_put_metric_data(datum, number)
-        put(store, _scope(self), namespace, metric_data, clocks)
+        put(store, _scope(self), namespace, metric_data, calls.clocks)
 
     def delete_alarms(self: Any, alarm_names: list[str]) -> None:
-        doomed = [self.alarms[name] for name in alarm_names if name in self.alarms]
-        original_delete(self, alarm_names)
-        for alarm in doomed:
-            data = messages.configuration_update("Delete", alarm)
-            record(self, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" deleted', data, clocks.now_s())
+        calls.delete_alarms(self, alarm_names)
 
     def set_alarm_state(self: Any, alarm_name: str, reason: str, reason_data: str | None, state_value: str) -> None:
-        _check_set_state(self, alarm_name, reason_data, state_value)
-        alarm = self.alarms[alarm_name]
-        change_state(self, alarm, AlarmState(state_value), reason, reason_data, clocks.now_s())
+        calls.set_alarm_state(self, alarm_name, reason, reason_data, state_value)
 
     def reset(self: Any) -> None:
         store.clear(*_scope(self))
@@ -110,62 +123,8 @@ def _backend_methods(owner: Any, store: MetricStore, clocks: Clocks) -> dict[str
     }
 
 
-def _named(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    from inspect import signature
-
-    bound = signature(function).bind(None, *args, **kwargs).arguments
-    return {name: value for name, value in bound.items() if name != "self"}
-
-
-def _put_alarm(backend: Any, original: Any, given: dict[str, Any], clocks: Clocks) -> Any:
-    """Create an alarm in INSUFFICIENT_DATA, or change one without touching its state (and, as AWS, its tags)."""
-    check_alarm(given, backend.region_name)
-    old = backend.alarms.get(given["name"])
-    now_s = clocks.now_s()
-    alarm = original(backend, **(given if old is None else {**given, "tags": None}))
-    alarm.configuration_updated_timestamp = moment(now_s)
-    if old is None:
-        alarm.state_value = AlarmState.INSUFFICIENT_DATA.value
-        alarm.state_reason_data = None
-        alarm.state_updated_timestamp = alarm.state_transitioned_timestamp = moment(now_s)
-    else:
-        for name in STATE_ATTRIBUTES:
-            setattr(alarm, name, getattr(old, name))
-    verb, past = ("Create", "created") if old is None else ("Update", "updated")
-    data = messages.configuration_update(verb, alarm)
-    record(backend, alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" {past}', data, now_s)
-    return alarm
-
-
-STATE_ATTRIBUTES = (
-    "state_value",
-    "state_reason",
-    "state_reason_data",
-    "state_updated_timestamp",
-    "state_transitioned_timestamp",
-)
-
-
-def _check_set_state(backend: Any, alarm_name: str, reason_data: str | None, state_value: str) -> None:
-    import json
-
-    from moto.cloudwatch.exceptions import InvalidFormat, ResourceNotFound, ValidationError
-
-    if alarm_name not in backend.alarms:
-        raise ResourceNotFound("Alarm does not exist")
-    if state_value not in {state.value for state in AlarmState}:
-        raise ValidationError(
-            f"1 validation error detected: Value '{state_value}' at 'stateValue' failed to satisfy constraint: "
-            "Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]"
-        )
-    try:
-        json.loads(reason_data or "{}")
-    except ValueError as error:
-        raise InvalidFormat("StateReasonData was not valid JSON") from error
-
-
 def _query_methods(store: MetricStore, clocks: Clocks) -> dict[str, Any]:
-    from moto.core.responses import ActionResult
+    from moto.core.responses import ActionResult, EmptyResult
 
     def get_metric_data(self: Any) -> Any:
         return ActionResult(metric_data.get_data(store, _scope(self.cloudwatch_backend), self.params, clocks))
@@ -176,33 +135,48 @@ def _query_methods(store: MetricStore, clocks: Clocks) -> dict[str, Any]:
     def list_metrics(self: Any) -> Any:
         return ActionResult(queries.list_metrics(store, _scope(self.cloudwatch_backend), self.params, clocks))
 
+    def put_metric_data(self: Any) -> Any:
+        with_entities = [datum for each in self.params.get("EntityMetricData") or () for datum in each["MetricData"]]
+        data = [*(self.params.get("MetricData") or ()), *with_entities]
+        self.cloudwatch_backend.put_metric_data(self.params["Namespace"], data)
+        return EmptyResult()
+
     return {
         "get_metric_data": get_metric_data,
         "get_metric_statistics": get_metric_statistics,
         "list_metrics": list_metrics,
+        "put_metric_data": put_metric_data,
     }
 
 
-def _alarm_methods(owner: Any, clocks: Clocks) -> dict[str, Any]:
-    from moto.core.responses import ActionResult
+def _alarm_methods(owner: Any, calls: Calls) -> dict[str, Any]:
+    from moto.core.responses import ActionResult, EmptyResult
 
     original_put = owner.put_metric_alarm
 
     def describe_alarms(self: Any) -> Any:
         return ActionResult(descriptions.alarms(self.cloudwatch_backend, self.params))
 
+    def describe_alarms_for_metric(self: Any) -> Any:
+        return ActionResult(descriptions.for_metric(self.cloudwatch_backend, self.params))
+
     def describe_alarm_history(self: Any) -> Any:
-        return ActionResult(descriptions.histories(self.cloudwatch_backend, self.params, clocks))
+        return ActionResult(descriptions.histories(self.cloudwatch_backend, self.params, calls.clocks))
 
     def put_metric_alarm(self: Any) -> Any:
         check_served(self.params)
         return original_put(self)
 
+    def put_composite_alarm(self: Any) -> Any:
+        check_served(self.params)
+        put_composite(calls, self.cloudwatch_backend, self.params)
+        return EmptyResult()
+
     return {
         "put_metric_alarm": put_metric_alarm,
-        # the same request to moto, told apart by its AlarmRule
-        "put_composite_alarm": put_metric_alarm,
+        "put_composite_alarm": put_composite_alarm,
         "describe_alarms": describe_alarms,
+        "describe_alarms_for_metric": describe_alarms_for_metric,
         "describe_alarm_history": describe_alarm_history,
     }
 

@@ -5,7 +5,7 @@ arrive in practice).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -15,6 +15,12 @@ from blackstart.emulator.controllers.alarms import EvaluatedPoint
 from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState
 
 SUBJECT_LENGTH = 100
+SUPPRESSION = {
+    "actionsSuppressor": "actions_suppressor",
+    "actionsSuppressorWaitPeriod": "actions_suppressor_wait_period",
+    "actionsSuppressorExtensionPeriod": "actions_suppressor_extension_period",
+}
+"""Of composite alarms: the field of a document, the attribute of an alarm."""
 
 StateWithReason = tuple[AlarmState, str, str | None]
 """State, StateReason, StateReasonData (a JSON document or nothing)."""
@@ -22,10 +28,10 @@ StateWithReason = tuple[AlarmState, str, str | None]
 
 def stamp(time_s: float) -> str:
     """2026-11-22T10:00:00.000+0000, as CloudWatch writes times inside documents."""
-    return _stamp(moment(time_s))
+    return stamp_of(moment(time_s))
 
 
-def _stamp(at: datetime) -> str:
+def stamp_of(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000"
 
 
@@ -77,14 +83,28 @@ def reason_data(alarm: Any, spec: AlarmSpec, points: Sequence[EvaluatedPoint], n
     }
 
 
-def composite_reason(child: Any | None) -> tuple[str, str]:
-    """StateReason and StateReasonData of a composite alarm. child: the alarm of its rule that changed last, if any."""
-    if child is None:
-        return "The alarm rule names no existing alarm", json.dumps({"triggeringAlarms": []})
-    at = child.state_transitioned_timestamp
-    reason = f"{child.alarm_arn} transitioned to {child.state_value} at {at:%A %d %B, %Y %H:%M:%S} UTC"
-    trigger = {"arn": child.alarm_arn, "state": {"value": child.state_value, "timestamp": _stamp(at)}}
-    return reason, json.dumps({"triggeringAlarms": [trigger]})
+def composite_reason(alarm: Any, state: AlarmState, cause: Any | None, children: Iterable[Any]) -> tuple[str, str]:
+    """StateReason and StateReasonData of a composite alarm.
+
+    cause: the alarm of its rule that changed, None when the composite alarm itself was put.
+    """
+    if cause is None:
+        created = alarm.state_value == AlarmState.INSUFFICIENT_DATA.value
+        verb = "created" if created else "updated"
+        reason = f"{alarm.alarm_arn} was {verb} and its alarm rule evaluates to {state.value}"
+        triggers = list(children)
+    else:
+        at = cause.state_transitioned_timestamp
+        reason = f"{cause.alarm_arn} transitioned to {cause.state_value} at {at:%A %d %B, %Y %H:%M:%S} UTC"
+        triggers = [cause]
+    shown = [
+        {
+            "arn": each.alarm_arn,
+            "state": {"value": each.state_value, "timestamp": stamp_of(each.state_updated_timestamp)},
+        }
+        for each in triggers
+    ]
+    return reason, json.dumps({"triggeringAlarms": shown})
 
 
 def configuration_update(verb: str, alarm: Any) -> dict[str, Any]:
@@ -114,6 +134,7 @@ def _configuration(alarm: Any) -> dict[str, Any]:
         "period": alarm.period,
         "dimensions": [{"name": d.name, "value": d.value} for d in alarm.dimensions],
         "alarmRule": alarm.rule,
+        **{field: getattr(alarm, name, None) for field, name in SUPPRESSION.items()},
     }
 
 
@@ -140,7 +161,7 @@ def notification(alarm: Any, old: AlarmState, account: str, region: str, now_s: 
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
         "AWSAccountId": account,
-        "AlarmConfigurationUpdatedTimestamp": _stamp(alarm.configuration_updated_timestamp),
+        "AlarmConfigurationUpdatedTimestamp": stamp_of(alarm.configuration_updated_timestamp),
         "NewStateValue": alarm.state_value,
         "NewStateReason": alarm.state_reason,
         "StateChangeTime": stamp(now_s),

@@ -1,18 +1,16 @@
-"""Evaluates every alarm once a virtual minute (each 10 s for high resolution) and carries out its actions.
+"""Evaluates every alarm once a virtual minute (each 10 s for high resolution, once an hour for multi-day alarms).
 
 Source: CloudWatch user guide, "Alarm evaluation", "Alarm actions"; API reference, MetricAlarm.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
-from pydantic import ConfigDict
-
-from blackstart.domain.model import Model
 from blackstart.domain.unserved import Unserved
 from blackstart.emulator.controllers.metric_store import MetricKey, MetricStore
 from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState, AlarmVerdict, evaluate
 from blackstart.emulator.decisions.metric_math import Query, resolve
+from blackstart.emulator.decisions.metric_math_syntax import MathError
 from blackstart.emulator.decisions.metric_math_values import Series
 from blackstart.emulator.decisions.metric_statistics import Aggregate, has_low_samples, statistic
 
@@ -21,9 +19,11 @@ EVALUATION_OFFSET_S = 10.0
 alarm a second of its own within the minute and does not publish which."""
 CATCH_UP = 120
 """Evaluations made up for after a stall; beyond that only the newest counts."""
+MULTI_DAY_S = 86400
+"""An alarm that looks back further than this is evaluated once an hour, over whole hours."""
 
 
-class WatchedMetric(Model):
+class WatchedMetric(NamedTuple):
     """One metric of an alarm, read with one statistic."""
 
     key: MetricKey
@@ -31,26 +31,20 @@ class WatchedMetric(Model):
     unit: str | None = None
 
 
-class AlarmView(Model):
+class AlarmView(NamedTuple):
     """An alarm as the controller needs it. handle: the backend's own object.
 
     metrics, expressions: by id; returned: the id whose series is compared. ignore_low_samples: percentile alarms with
-    EvaluateLowSampleCountPercentile = ignore.
+    EvaluateLowSampleCountPercentile = ignore. repeats: it has actions that are repeated while a state lasts.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
     handle: Any
-    state: AlarmState
     spec: AlarmSpec
-    metrics: dict[str, WatchedMetric]
-    expressions: dict[str, str] = {}
+    metrics: Mapping[str, WatchedMetric]
     returned: str
+    expressions: Mapping[str, str] = {}
     ignore_low_samples: bool = False
-
-    @property
-    def high_resolution(self) -> bool:
-        return self.spec.period_s < 60
+    repeats: bool = False
 
 
 class EvaluatedPoint(NamedTuple):
@@ -66,13 +60,22 @@ class AlarmBook(Protocol):
 
     def served(self) -> Iterable[AlarmView]: ...
 
-    def labels(self, starts_s: Sequence[float]) -> Sequence[str]: ...
+    def state(self, view: AlarmView) -> AlarmState: ...
 
     def transition(
-        self, view: AlarmView, verdict: AlarmVerdict, points: Sequence[EvaluatedPoint], now_s: float
+        self,
+        view: AlarmView,
+        verdict: AlarmVerdict,
+        starts_s: Sequence[float],
+        points: Sequence[EvaluatedPoint],
+        now_s: float,
     ) -> None: ...
 
-    def settle_composites(self, now_s: float) -> None: ...
+    def remains(self, view: AlarmView, value: float | None, now_s: float) -> None:
+        """A minute in which a view with `repeats` kept its state. value: its newest point."""
+
+    def settle(self, now_s: float) -> None:
+        """Bring composite alarms to what their rules say, and take actions that waited long enough."""
 
     def unserved(self) -> tuple[Unserved, ...]: ...
 
@@ -88,13 +91,13 @@ class AlarmsController:
 
     def tick(self, now_s: float) -> None:
         """Evaluate what has come due since the last tick, in order, each at its own time."""
-        if self._due_s is None:
-            self._due_s = now_s // 10 * 10
-        if now_s - self._due_s > CATCH_UP * 10:
+        if self._due_s is None or now_s - self._due_s > CATCH_UP * 10:
             self._due_s = now_s // 10 * 10
         while self._due_s <= now_s:
+            self._book.settle(self._due_s)
             self._evaluate_all(self._due_s)
             self._due_s += 10.0
+        self._book.settle(now_s)
 
     def unserved(self) -> tuple[str, ...]:
         """What alarms declare and the emulator does not act on, one phrase each."""
@@ -105,48 +108,55 @@ class AlarmsController:
         return self._book.unserved()
 
     def _evaluate_all(self, time_s: float) -> None:
-        minute = time_s % 60 == EVALUATION_OFFSET_S
-        views = [view for view in self._book.served() if minute or view.high_resolution]
-        for view in views:
-            self._evaluate(view, time_s)
-        self._book.settle_composites(time_s)
+        minute, hour = time_s % 60 == EVALUATION_OFFSET_S, time_s % 3600 == EVALUATION_OFFSET_S
+        for view in self._book.served():
+            spec = view.spec
+            if spec.period_s < 60:
+                self._evaluate(view, time_s, time_s, minute)
+            elif minute and (hour or spec.period_s * spec.evaluation_periods <= MULTI_DAY_S):
+                # the window slides with each evaluation; only points are bound to whole minutes
+                self._evaluate(view, time_s, time_s - EVALUATION_OFFSET_S, minute)
 
-    def _evaluate(self, view: AlarmView, time_s: float) -> None:
+    def _evaluate(self, view: AlarmView, time_s: float, newest_end_s: float, minute: bool) -> None:
         period_s = view.spec.period_s
-        # the window slides with each evaluation; only points are bound to whole minutes
-        newest_end = time_s if view.high_resolution else time_s - EVALUATION_OFFSET_S
         length = view.spec.evaluation_periods + self._extra
-        starts = [newest_end - period_s * age for age in range(length, 0, -1)]
-        aggregates = self._aggregates(view, starts)
-        values = self._values(view, aggregates, starts)
-        window = [values.get(start) for start in starts]
-        low_samples = view.ignore_low_samples and _low_samples(view, aggregates)
-        verdict = evaluate(window, view.spec, labels=self._book.labels(starts), low_samples=low_samples)
-        if verdict.state is None or verdict.state is view.state:
-            return
-        single = aggregates.get(view.returned, {})
-        points = [
-            EvaluatedPoint(start, value, single[start].count if start in single else None)
-            for start, value in zip(starts, window, strict=True)
-            if value is not None
-        ]
-        self._book.transition(view, verdict, points[-view.spec.evaluation_periods :], time_s)
-
-    def _aggregates(self, view: AlarmView, starts: Sequence[float]) -> dict[str, dict[float, Aggregate]]:
-        end_s = starts[-1] + view.spec.period_s
-        return {
-            name: dict(self._store.periods(metric.key, starts[0], end_s, view.spec.period_s, metric.unit))
+        start_s = newest_end_s - period_s * length
+        aggregates = {
+            name: dict(self._store.periods(metric.key, start_s, newest_end_s, period_s, metric.unit))
             for name, metric in view.metrics.items()
         }
+        starts = [start_s + period_s * number for number in range(length)]
+        values = _values(view, aggregates, starts)
+        window = [values.get(start) for start in starts]
+        low_samples = view.ignore_low_samples and _low_samples(view, aggregates)
+        verdict = evaluate(window, view.spec, low_samples=low_samples)
+        if verdict.state is not None and verdict.state is not self._book.state(view):
+            single = aggregates.get(view.returned, {})
+            points = [
+                EvaluatedPoint(start, value, single[start].count if start in single else None)
+                for start, value in zip(starts, window, strict=True)
+                if value is not None
+            ]
+            self._book.transition(view, verdict, starts, points[-view.spec.evaluation_periods :], time_s)
+        elif view.repeats and minute:
+            newest = next((value for value in reversed(window) if value is not None), None)
+            self._book.remains(view, newest, time_s)
 
-    def _values(
-        self, view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]], starts: Sequence[float]
-    ) -> Series:
-        metrics: dict[str, Series] = {}
-        for name, periods in aggregates.items():
-            numbers = ((at, statistic(part, view.metrics[name].statistic)) for at, part in periods.items())
-            metrics[name] = {at: number for at, number in numbers if number is not None}
-        return cast(Series, resolve(view.expressions, Query(metrics, starts))[view.returned])
+
+def _values(view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]], starts: Sequence[float]) -> Series:
+    metrics: dict[str, Series] = {}
+    for name, periods in aggregates.items():
+        numbers = ((at, statistic(part, view.metrics[name].statistic)) for at, part in periods.items())
+        metrics[name] = {at: number for at, number in numbers if number is not None}
+    if not view.expressions:
+        return metrics[view.returned]
+    try:
+        periods_s = dict.fromkeys(metrics, view.spec.period_s)
+        found = resolve(view.expressions, Query(metrics, starts, periods_s))[view.returned]
+    except MathError:
+        # read without fault when it was put; numbers that there are none of (an average of nothing) may still fail it
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _low_samples(view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]]) -> bool:

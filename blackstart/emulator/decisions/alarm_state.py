@@ -6,6 +6,7 @@ does not give the reasons' wording; it follows notifications that users of Cloud
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -87,21 +88,28 @@ class AlarmReason(StrEnum):
     LOW_SAMPLES = "low-samples"
 
 
-class AlarmVerdict(Model):
-    """state: None keeps the state that was. text: StateReason in AWS's wording, "" when the state is kept."""
+class AlarmVerdict(NamedTuple):
+    """state: None keeps the state that was. grounds: what its words are made of, None when the state is kept."""
 
     state: AlarmState | None
     reason: AlarmReason
-    text: str = ""
+    grounds: "_Points | None" = None
+
+    def words(self, labels: Sequence[str] = ()) -> str:
+        """StateReason in AWS's wording, "" when the state is kept.
+
+        labels: the start of each period of the window as StateReason writes it (22/11/26 10:00:00).
+        """
+        if self.grounds is None or self.state is None:
+            return ""
+        return self.grounds.words(self.state, self.reason, labels)
 
 
-def evaluate(
-    window: Sequence[float | None], alarm: AlarmSpec, *, labels: Sequence[str] = (), low_samples: bool = False
-) -> AlarmVerdict:
+def evaluate(window: Sequence[float | None], alarm: AlarmSpec, *, low_samples: bool = False) -> AlarmVerdict:
     """Return the alarm state that the newest periods imply.
 
     window: oldest first, one entry per period of `alarm.period_s` seconds; None = missing. Its length is the evaluation
-    range, at least the evaluation periods. labels: each period's start as StateReason writes it (22/11/26 10:00:00).
+    range, at least the evaluation periods.
     low_samples: a percentile rests on too few samples and the alarm is set to ignore that.
     Raises ValueError if the window is shorter than the alarm's evaluation periods.
     Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data" (evaluation range, table,
@@ -113,10 +121,10 @@ def evaluate(
     if len(window) < alarm.evaluation_periods:
         raise ValueError(f"{len(window)} periods for {alarm.evaluation_periods} evaluation periods")
     if low_samples:
-        return AlarmVerdict(state=None, reason=AlarmReason.LOW_SAMPLES)
-    points = _Points(window, alarm, labels)
+        return AlarmVerdict(None, AlarmReason.LOW_SAMPLES)
+    points = _Points(window, alarm)
     if not points.real:
-        return _all_missing(alarm)
+        return _all_missing(points, alarm.missing_data)
     if len(points.breaching) >= alarm.datapoints_to_alarm:
         return points.alarm(AlarmReason.BREACHING)
     if points.missing == 0:
@@ -136,52 +144,51 @@ def _partly_missing(points: "_Points", alarm: AlarmSpec) -> AlarmVerdict:
         return points.ok(AlarmReason.TREATED_AS_NOT_BREACHING)
     if alarm.missing_data is MissingData.MISSING and points.oldest_age >= alarm.datapoints_to_alarm:
         return points.alarm(AlarmReason.PREMATURE_RULE)
-    return AlarmVerdict(state=None, reason=AlarmReason.UNDECIDED)
+    return AlarmVerdict(None, AlarmReason.UNDECIDED)
 
 
-def _all_missing(alarm: AlarmSpec) -> AlarmVerdict:
-    periods = alarm.evaluation_periods
-    if alarm.missing_data is MissingData.IGNORE:
-        return AlarmVerdict(state=None, reason=AlarmReason.NO_DATA)
-    if alarm.missing_data is MissingData.MISSING:
-        noun = "datapoint was" if periods == 1 else "datapoints were"
-        text = f"Insufficient Data: {periods} {noun} unknown."
-        return AlarmVerdict(state=AlarmState.INSUFFICIENT_DATA, reason=AlarmReason.NO_DATA, text=text)
-    breaching = alarm.missing_data is MissingData.BREACHING
-    text = _received(0, periods, breaching)
-    if breaching:
-        return AlarmVerdict(state=AlarmState.ALARM, reason=AlarmReason.TREATED_AS_BREACHING, text=text)
-    return AlarmVerdict(state=AlarmState.OK, reason=AlarmReason.TREATED_AS_NOT_BREACHING, text=text)
+def _all_missing(points: "_Points", setting: MissingData) -> AlarmVerdict:
+    if setting is MissingData.IGNORE:
+        return AlarmVerdict(None, AlarmReason.NO_DATA)
+    if setting is MissingData.MISSING:
+        return AlarmVerdict(AlarmState.INSUFFICIENT_DATA, AlarmReason.NO_DATA, points)
+    if setting is MissingData.BREACHING:
+        return points.alarm(AlarmReason.TREATED_AS_BREACHING)
+    return points.ok(AlarmReason.TREATED_AS_NOT_BREACHING)
 
 
 class _Points:
-    """The real points that count: the newest N, or all of the range when there are fewer, newest first."""
+    """The real points that count, (age in periods, value): the newest N, or all of the range when there are fewer,
+    newest first.
+    """
 
-    def __init__(self, window: Sequence[float | None], alarm: AlarmSpec, labels: Sequence[str]) -> None:
+    __slots__ = ("alarm_spec", "breaching", "fine", "missing", "oldest_age", "real")
+
+    def __init__(self, window: Sequence[float | None], alarm: AlarmSpec) -> None:
         self.alarm_spec = alarm
-        real = [
-            (age, value, labels[-age] if labels else "")
-            for age, value in enumerate(reversed(window), start=1)
-            if value is not None
-        ][: alarm.evaluation_periods]
-        self.real = real
-        self.missing = alarm.evaluation_periods - len(real)
-        self.breaching = [point for point in real if alarm.comparison.breaches(point[1], alarm.threshold)]
-        self.fine = [point for point in real if not alarm.comparison.breaches(point[1], alarm.threshold)]
-        self.oldest_age = real[-1][0] if real else 0
+        self.real = [(age, value) for age, value in enumerate(reversed(window), start=1) if value is not None]
+        del self.real[alarm.evaluation_periods :]
+        self.missing = alarm.evaluation_periods - len(self.real)
+        breaches, threshold = alarm.comparison.breaches, alarm.threshold
+        self.breaching = [point for point in self.real if breaches(point[1], threshold)]
+        self.fine = [point for point in self.real if not breaches(point[1], threshold)]
+        self.oldest_age = self.real[-1][0] if self.real else 0
 
     def alarm(self, reason: AlarmReason) -> AlarmVerdict:
-        return AlarmVerdict(state=AlarmState.ALARM, reason=reason, text=self._text(AlarmState.ALARM, reason))
+        return AlarmVerdict(AlarmState.ALARM, reason, self)
 
     def ok(self, reason: AlarmReason) -> AlarmVerdict:
-        return AlarmVerdict(state=AlarmState.OK, reason=reason, text=self._text(AlarmState.OK, reason))
+        return AlarmVerdict(AlarmState.OK, reason, self)
 
-    def _text(self, state: AlarmState, reason: AlarmReason) -> str:
+    def words(self, state: AlarmState, reason: AlarmReason, labels: Sequence[str]) -> str:
         alarm = self.alarm_spec
+        if state is AlarmState.INSUFFICIENT_DATA:
+            were = "was" if alarm.evaluation_periods == 1 else "were"
+            return f"Insufficient Data: {_plural(alarm.evaluation_periods, 'datapoint')} {were} unknown."
         to_alarm = state is AlarmState.ALARM
         shown = self.breaching if to_alarm else self.fine
         needed = alarm.datapoints_to_alarm if to_alarm else alarm.evaluation_periods - alarm.datapoints_to_alarm + 1
-        listed = ", ".join(f"{value} ({label})" if label else f"{value}" for _, value, label in shown)
+        listed = ", ".join(f"{value} ({labels[-age]})" if labels else f"{value}" for age, value in shown)
         verb = ("was" if len(shown) == 1 else "were") + ("" if to_alarm else " not")
         words = COMPARISON_WORDS[alarm.comparison]
         path = "OK -> ALARM" if to_alarm else "ALARM -> OK"
