@@ -10,17 +10,19 @@ from blackstart.emulator.adapters.certificates import Certificates
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.control_plane import Controller, Effect, Report
 from blackstart.emulator.controllers.access_logs import AccessLogController
+from blackstart.emulator.controllers.alarm_actions import AlarmActions
 from blackstart.emulator.controllers.alarms import AlarmsController
 from blackstart.emulator.controllers.auto_scaling import AutoScalingController
 from blackstart.emulator.controllers.ec2_capacity import Ec2Capacity
 from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController, ServiceSettings
 from blackstart.emulator.controllers.group_metrics import GroupMetricsController
 from blackstart.emulator.controllers.health_registry import HealthRegistry
+from blackstart.emulator.controllers.instance_alarm_actions import InstanceAlarmActions
 from blackstart.emulator.controllers.instance_metrics import InstanceMetricsController
+from blackstart.emulator.controllers.instance_refresh import InstanceRefreshController
 from blackstart.emulator.controllers.lifecycle_hooks import LifecycleHooks
 from blackstart.emulator.controllers.load_balancer_metrics import LoadBalancerMetricsController
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
-from blackstart.emulator.controllers.instance_refresh import InstanceRefreshController
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
 from blackstart.emulator.controllers.metric_store import MetricStore
 from blackstart.emulator.controllers.nat_metrics import NatMetricsController
@@ -157,9 +159,9 @@ def assemble(
         moto_cloudwatch,
         moto_ec2_calls,
         moto_elbv2_targets,
-        moto_lookups,
         moto_group_metrics,
-        moto_instance_refresh,
+        moto_instance_refresh_calls,
+        moto_lookups,
         moto_monitoring,
         moto_scaling_policy_calls,
         moto_scheduled_actions,
@@ -169,6 +171,7 @@ def assemble(
     )
     from blackstart.emulator.adapters.access_log_store import AccessLogStore
     from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
+    from blackstart.emulator.adapters.moto_cloudwatch_states import AlarmStates
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
     from blackstart.emulator.adapters.moto_events import MotoEvents
@@ -181,7 +184,8 @@ def assemble(
         return shifts.shifted_zone(arn)
 
     certificates = Certificates(authority or Authority())
-    instances, groups, declared_network, events = MotoInstances(), RefreshedGroups(zone_away), MotoNetwork(), MotoEvents()
+    instances, groups = MotoInstances(), RefreshedGroups(zone_away)
+    declared_network, events = MotoNetwork(), MotoEvents()
     balancers = MotoLoadBalancers(parameters, certificates.certificates_of)
     registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
 
@@ -240,19 +244,6 @@ def assemble(
         hooks=hooks,
         events=events,
     )
-    pools = WarmPoolController(
-        moto_warm_pool.MotoWarmPools(), groups, scaling, parameters, facts=lambda: ec2.facts, hooks=hooks
-    )
-    scaling.keep_reserve(pools)
-    refreshes = InstanceRefreshController(
-        scaling,
-        groups,
-        health=balancing.health,
-        alarming=moto_instance_refresh.alarming,
-        replace_pool=pools.replace,
-        events=events,
-        new_id=new_id,
-    )
     metrics = LoadBalancerMetricsController(
         store,
         registry,
@@ -263,7 +254,9 @@ def assemble(
     )
     commands = RunCommandController(ec2, frame.post, instances.units)
     logs = AccessLogStore()
-    alarms = AlarmsController(store, MotoAlarms(), parameters.alarm_evaluation_range_extra)
+    alarm_actions: dict[str, AlarmActions] = {}
+    alarm_states = AlarmStates(alarm_actions, events)
+    alarms = AlarmsController(store, MotoAlarms(alarm_states), parameters.alarm_evaluation_range_extra)
     measurement = MeasurementController(
         settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
         unserved=lambda: (*unserved(), *alarms.unserved_resources()),
@@ -276,14 +269,18 @@ def assemble(
     balancers.install(patches, frame.now_s)
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
     moto_auto_scaling_api.install(patches, groups, scaling, declared_hooks, frame.now_s)
+    pools = moto_warm_pool.install(patches, groups, scaling, parameters, lambda: ec2.facts, hooks, frame.now_s)
+    refreshes = moto_instance_refresh_calls.install(
+        patches, groups, scaling, pools, balancing.health, events, new_id, frame.now_s
+    )
     policies = moto_scaling_policy_calls.install(patches, parameters.target_tracking_low_ratio, scaling, frame.now_s)
-    moto_instance_refresh.install(patches, groups, refreshes, frame.now_s)
-    moto_warm_pool.install(patches, pools, refreshes, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     moto_monitoring.install(patches, ec2.changed)
     for calls in (events, logs, moto_group_metrics, certificate_calls, validators, moto_answers, moto_lookups):
         calls.install(patches)
-    undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time)
+    of_instances = InstanceAlarmActions(ec2, instances.protection)
+    alarm_actions.update(autoscaling=policies, automate=of_instances, swf=of_instances)
+    undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time, states=alarm_states)
 
     def undo() -> None:
         undo_cloudwatch()
