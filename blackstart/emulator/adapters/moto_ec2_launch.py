@@ -310,7 +310,7 @@ def _marks(backend: Any, template: Any) -> dict[str, str]:
 
 
 def _devices_of(launch_config: Any) -> list[dict[str, Any]] | None:
-    return list(launch_config.block_device_mapping_dict) if launch_config is not None else None
+    return list(launch_config.block_device_mapping_dict or ()) if launch_config is not None else None
 
 
 def _devices(backend: Any, wanted: dict[str, Any]) -> dict[str, Any]:
