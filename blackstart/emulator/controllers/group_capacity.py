@@ -244,7 +244,5 @@ def _termination_cause(
         return words.unhealthy_cause(member.unhealthy or Unhealthy.NOT_RUNNING, at)
     if termination.why is Why.CAPACITY_REBALANCING:
         return words.rebalance_recommendation_cause(at)
-    if termination.why is Why.REBALANCING:
-        return words.balancing_termination_cause(at, member.instance_id)
     reason = memory.balance or (memory.change.sentence() if memory.change else "")
     return words.scale_in_cause(reason, at, before, snapshot.desired, member.instance_id)

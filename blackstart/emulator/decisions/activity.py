@@ -124,14 +124,6 @@ def rebalance_recommendation_cause(at: str) -> str:
     return f"At {at} an instance was taken out of service in response to an EC2 instance rebalance recommendation."
 
 
-def balancing_termination_cause(at: str, instance_id: str) -> str:
-    """Of a termination for balance that comes with its launch; AWS publishes no such wording."""
-    return (
-        f"At {at} an instance was taken out of service to aid in balancing the group's zones.  "
-        f"At {at} instance {instance_id} was selected for termination."
-    )
-
-
 UNHEALTHY_CAUSES = {
     Unhealthy.NOT_RUNNING: "an EC2 health check indicating it has been terminated or stopped.",
     Unhealthy.IMPAIRED: "an EC2 instance status checks failure.",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from blackstart.emulator.decisions.placement import Placement, placements
-from blackstart.emulator.decisions.rebalancing import rebalance
+from blackstart.emulator.decisions.rebalancing import moves
 from blackstart.emulator.decisions.replacement import Replacement, Termination, replace
 from blackstart.emulator.decisions.scaling_group import (
     COMING,
@@ -94,11 +94,6 @@ def _scale_in(
 
 
 def _balance(group: GroupSnapshot, staying: Sequence[MemberSnapshot]) -> CapacityDecision:
-    moves = rebalance(group, staying)
-    first = {member.instance_id for member in moves.terminate_first}
-    crowd = Counter(member.zone for member in staying if member.instance_id not in first)
-    placed = placements(group, crowd, moves.launches)
-    return CapacityDecision(
-        terminate=tuple(Termination(instance_id, Why.REBALANCING) for instance_id in first),
-        launch=tuple(Launch(placement, Why.REBALANCING) for placement in placed),
-    )
+    count = moves(group, staying)
+    placed = placements(group, Counter(member.zone for member in staying), count) if count else ()
+    return CapacityDecision(launch=tuple(Launch(placement, Why.REBALANCING) for placement in placed))

@@ -2,36 +2,25 @@
 
 Source: EC2 Auto Scaling user guide, "Rebalancing activities", "Suspend and resume processes" (AZRebalance). Launches
 come before terminations; the group may exceed its maximum by 10 percent or one instance, whichever is greater. Differs
-from AWS: how many are moved at once is not published; here it is 10 percent of the desired capacity, at least one.
+from AWS: how many are moved at once is not published; here it is 10 percent of the desired capacity, at least one. A
+maintenance policy that terminates first does not turn the order round.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
-from blackstart.emulator.decisions.replacement import MARGIN_PERCENT, margin, most_ahead, most_below
+from blackstart.emulator.decisions.replacement import MARGIN_PERCENT, margin, most_ahead
 from blackstart.emulator.decisions.scaling_group import GroupSnapshot, Lifecycle, MemberSnapshot, Process
 
 
-class Moves(NamedTuple):
-    """launches: how many to launch for balance. terminate_first: whom a maintenance policy that allows no more than
-    the desired capacity takes at the same time.
+def moves(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> int:
+    """How many instances to launch for balance in a group that has otherwise nothing to do.
+
+    counted: members that count towards the capacity. Their surplus is taken when the new ones are in service.
     """
-
-    launches: int = 0
-    terminate_first: tuple[MemberSnapshot, ...] = ()
-
-
-def rebalance(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> Moves:
-    """What to move in a group that has otherwise nothing to do. counted: members that count towards the capacity."""
     if not _may_begin(group, counted):
-        return Moves()
-    surplus = _movable_surplus(group, counted)
-    policy_ends_at_desired = group.max_healthy_percent is not None and most_ahead(group) == 0
-    if policy_ends_at_desired and Process.TERMINATE not in group.suspended:
-        first = tuple(surplus[: most_below(group)])
-        return Moves(len(first), first)
-    return Moves(max(0, min(len(surplus), _at_once(group), _ceiling(group) - len(counted))))
+        return 0
+    return max(0, min(_movable_surplus(group, counted), _at_once(group), _ceiling(group) - len(counted)))
 
 
 def _may_begin(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> bool:
@@ -48,26 +37,20 @@ def _at_once(group: GroupSnapshot) -> int:
 
 
 def _ceiling(group: GroupSnapshot) -> int:
-    if group.max_healthy_percent is not None:
-        return group.desired + most_ahead(group)
-    return group.maximum + margin(group)
+    """A maintenance policy that lets the group grow is the bound, else the maximum with its margin."""
+    ahead = most_ahead(group)
+    return group.desired + ahead if ahead else group.maximum + margin(group)
 
 
-def _movable_surplus(group: GroupSnapshot, counted: Iterable[MemberSnapshot]) -> list[MemberSnapshot]:
-    """Members that are too many in their zone, the unprotected ones, while another zone lacks as many."""
-    members = sorted(counted, key=lambda member: (member.launched_s, member.instance_id))
-    crowd = Counter(member.zone for member in members)
-    quotas = _quotas(group, crowd, len(members))
+def _movable_surplus(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> int:
+    """How many unprotected members are too many in their zone while another zone lacks them."""
+    crowd = Counter(member.zone for member in counted)
+    movable = Counter(member.zone for member in counted if not member.protected)
+    quotas = _quotas(group, crowd, len(counted))
     if quotas is None:
-        return []
+        return 0
     lacking = sum(max(0, quota - crowd[zone]) for zone, quota in quotas.items())
-    over = {zone: count - quotas.get(zone, 0) for zone, count in crowd.items()}
-    surplus = []
-    for member in members:
-        if over[member.zone] > 0 and not member.protected:
-            over[member.zone] -= 1
-            surplus.append(member)
-    return surplus[:lacking]
+    return min(lacking, sum(min(movable[zone], max(0, crowd[zone] - quotas.get(zone, 0))) for zone in crowd))
 
 
 def _quotas(group: GroupSnapshot, crowd: Mapping[str, int], total: int) -> dict[str, int] | None:
