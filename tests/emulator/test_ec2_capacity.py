@@ -57,9 +57,9 @@ def test_nothing_is_launched_where_the_minimum_does_not_fit(rig: Rig) -> None:
     elsewhere = ", ".join(sorted(set(others) - {A, B}))
     assert refused(rig, 4, 5, **in_zone(A)) == (
         "InsufficientInstanceCapacity",
-        "We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (us-east-1a). Our "
-        "system will be working on provisioning additional capacity. You can currently get t3.micro capacity by not "
-        f"specifying an Availability Zone in your request or choosing {elsewhere}.",
+        "We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (us-east-1a). "
+        "Our system will be working on provisioning additional capacity. You can currently get t3.micro capacity by "
+        f"not specifying an Availability Zone in your request or choosing {elsewhere}.",
     )
     assert running(rig) == 0
 

@@ -122,7 +122,7 @@ def test_a_terminated_instance_is_seen_for_about_an_hour_and_then_unknown(rig: R
     rig.run(3000, step_s=20)
     assert described(rig, first)["State"]["Name"] == "terminated"
     rig.run(700, step_s=20)
-    with pytest.raises(ClientError, match="The instance ID .* does not exist"):
+    with pytest.raises(ClientError, match=r"The instance ID .* does not exist"):
         described(rig, first)
     assert described(rig, second)["State"]["Name"] == "running"
     assert set(rig.controllers.ec2.facts) == {second}

@@ -125,7 +125,8 @@ class MotoLaunches:
         interfaces = _interfaces(wanted)
         subnet = _subnet(backend, wanted, interfaces)
         zone = self._zone(backend, wanted, subnet, instance_type, least)
-        number = count(least, most, self._limits(backend, wanted, subnet, zone, instance_type, most))
+        subnet = subnet or backend.get_default_subnets().get(zone)  # without one, moto invents an address
+        number = count(least, most, self._limits(backend, wanted, subnet, zone, instance_type))
         if isinstance(number, TooFew):
             raise refused(number.code, number.message)
         tags = tags_by_type(wanted.get("TagSpecifications") or [])
@@ -186,9 +187,7 @@ class MotoLaunches:
             return f"{backend.region_name}a"
         raise refused("InsufficientInstanceCapacity", ec2_capacity.refusal_anywhere(instance_type))
 
-    def _limits(
-        self, backend: Any, wanted: dict[str, Any], subnet: Any, zone: str, instance_type: str, most: int
-    ) -> list[TooFew]:
+    def _limits(self, backend: Any, wanted: dict[str, Any], subnet: Any, zone: str, instance_type: str) -> list[TooFew]:
         limits = []
         room = self._room(zone, instance_type)
         if room is not None:
@@ -197,8 +196,7 @@ class MotoLaunches:
             elsewhere = [other for other in others if self._room(other, instance_type) != 0]
             words = ec2_capacity.SPOT_REFUSAL if spot else ec2_capacity.refusal(zone, instance_type, elsewhere)
             limits.append(TooFew(room, "InsufficientInstanceCapacity", words))
-        subnet = subnet or backend.get_default_subnets().get(zone)
-        if subnet is not None and most:
+        if subnet is not None:
             words = f"There are not enough free addresses in subnet '{subnet.id}' to satisfy the requested number of"
             words += " instances."
             limits.append(TooFew(free_addresses(subnet), "InsufficientFreeAddressesInSubnet", words))
