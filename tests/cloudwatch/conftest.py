@@ -8,7 +8,10 @@ import pytest
 
 from blackstart.emulator.adapters.moto_cloudwatch import install
 from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
+from blackstart.emulator.adapters.moto_cloudwatch_states import AlarmStates
+from blackstart.emulator.controllers.alarm_actions import ActionFailedError, AlarmFired
 from blackstart.emulator.controllers.alarms import AlarmsController
+from blackstart.emulator.controllers.event_bus import Event
 from blackstart.emulator.controllers.metric_store import MetricStore
 
 START_S = 1_800_000_000.0
@@ -24,14 +27,33 @@ def client(service: str) -> Any:
     return boto3.Session("offline", "offline", region_name="us-east-1").client(service)
 
 
+class NotedActions:
+    """Carries nothing out and remembers everything. refused: why each action fails, "" if it does not."""
+
+    def __init__(self) -> None:
+        self.fired: list[tuple[float, AlarmFired]] = []
+        self.refused = ""
+
+    def carry_out(self, fired: AlarmFired, now_s: float) -> None:
+        self.fired.append((now_s, fired))
+        if self.refused:
+            raise ActionFailedError(self.refused)
+
+
 class CloudWatch:
-    """now_s: the virtual clock, moved by hand. wall_s: what a client's clock shows."""
+    """now_s: the virtual clock, moved by hand. wall_s: what a client's clock shows. actions: of scaling policies and
+    instances. events: what EventBridge got.
+    """
 
     def __init__(self) -> None:
         self.now_s = START_S
         self.wall_s = WALL_S
         self.store = MetricStore()
-        self.alarms = AlarmsController(self.store, MotoAlarms())
+        self.actions = NotedActions()
+        self.events: list[Event] = []
+        services = dict.fromkeys(("autoscaling", "automate", "swf"), self.actions)
+        self.states = AlarmStates(services, self.events.append)
+        self.alarms = AlarmsController(self.store, MotoAlarms(self.states))
         self.client, self.sns, self.sqs = client("cloudwatch"), client("sns"), client("sqs")
 
     def advance(self, seconds: float) -> None:
@@ -78,7 +100,7 @@ def cloudwatch() -> Iterator[CloudWatch]:
 
     with mock_aws():
         world = CloudWatch()
-        undo = install(store=world.store, now_s=lambda: world.now_s, wall_s=lambda: world.wall_s)
+        undo = install(store=world.store, now_s=lambda: world.now_s, wall_s=lambda: world.wall_s, states=world.states)
         try:
             yield world
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from blackstart.domain.unserved import Unserved, UnservedKind
 from blackstart.emulator.adapters import moto_cloudwatch_messages as messages
-from blackstart.emulator.adapters.moto_cloudwatch_clocks import moment
+from blackstart.emulator.adapters.moto_cloudwatch_clocks import moment, unix_s
 from blackstart.emulator.adapters.moto_cloudwatch_history import backends, of_region
 from blackstart.emulator.adapters.moto_cloudwatch_states import AlarmStates, actions_of
 from blackstart.emulator.adapters.moto_cloudwatch_views import view_of
@@ -49,7 +49,12 @@ class MotoAlarms:
             self._states.change(backend, alarm, verdict.state, words, data, now_s, newest)
 
     def remains(self, view: AlarmView, value: float | None, now_s: float) -> None:
-        self._states.repeat(*view.handle, value, now_s)
+        backend, alarm = view.handle
+        if view.spec.period_s < 60:  # evaluated each 10 s, repeated each minute
+            since_s = now_s - unix_s(alarm.state_transitioned_timestamp)
+            if since_s % 60 >= 10:
+                return
+        self._states.repeat(backend, alarm, value, now_s)
 
     def settle(self, now_s: float) -> None:
         self._states.settle(now_s)

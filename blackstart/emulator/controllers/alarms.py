@@ -72,7 +72,7 @@ class AlarmBook(Protocol):
     ) -> None: ...
 
     def remains(self, view: AlarmView, value: float | None, now_s: float) -> None:
-        """A minute in which a view with `repeats` kept its state. value: its newest point."""
+        """An evaluation in which a view with `repeats` kept its state. value: its newest point."""
 
     def settle(self, now_s: float) -> None:
         """Bring composite alarms to what their rules say, and take actions that waited long enough."""
@@ -112,12 +112,12 @@ class AlarmsController:
         for view in self._book.served():
             spec = view.spec
             if spec.period_s < 60:
-                self._evaluate(view, time_s, time_s, minute)
+                self._evaluate(view, time_s, time_s)
             elif minute and (hour or spec.period_s * spec.evaluation_periods <= MULTI_DAY_S):
                 # the window slides with each evaluation; only points are bound to whole minutes
-                self._evaluate(view, time_s, time_s - EVALUATION_OFFSET_S, minute)
+                self._evaluate(view, time_s, time_s - EVALUATION_OFFSET_S)
 
-    def _evaluate(self, view: AlarmView, time_s: float, newest_end_s: float, minute: bool) -> None:
+    def _evaluate(self, view: AlarmView, time_s: float, newest_end_s: float) -> None:
         period_s = view.spec.period_s
         length = view.spec.evaluation_periods + self._extra
         start_s = newest_end_s - period_s * length
@@ -138,7 +138,7 @@ class AlarmsController:
                 if value is not None
             ]
             self._book.transition(view, verdict, starts, points[-view.spec.evaluation_periods :], time_s)
-        elif view.repeats and minute:
+        elif view.repeats:
             newest = next((value for value in reversed(window) if value is not None), None)
             self._book.remains(view, newest, time_s)
 
