@@ -172,7 +172,7 @@ def _transformed(transformer: Mapping[str, Any], event: dict[str, Any], rule_arn
 
 
 def _at(path: str, event: dict[str, Any]) -> Any:
-    from jsonpath_ng.ext import parse
+    from jsonpath_ng.ext.parser import parse
 
     found = parse(path).find(event)
     return found[0].value if found else None

@@ -6,6 +6,7 @@ A tick touches only the instances in which something is due: a heap has the next
 import heapq
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from blackstart.domain.emulator_status import FailedService
@@ -122,7 +123,8 @@ class Ec2LifecycleController:
             self._entered(instance_id, instance, state_reason.pending())
         else:
             terminates = after.state is InstanceState.SHUTTING_DOWN
-            self._entered(instance_id, instance, state_reason.ended(initiator, terminates, now_s))
+            at = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
+            self._entered(instance_id, instance, state_reason.ended(initiator, terminates, at))
 
     def check(self, instance_id: str, request: Request, now_s: float) -> None:
         """Raise IncorrectStateError when a request would be refused; changes nothing."""
@@ -229,8 +231,8 @@ class Ec2LifecycleController:
         if Change.BOOT_OVER in changes:
             self.start_service(instance_id)
         if instance.look_s is not None and instance.look_s <= now_s:
-            instance.look_s, looked_s = None, instance.look_s
-            instance.checks = status_checks.looked(instance.checks, instance.trouble, looked_s)
+            instance.checks = status_checks.looked(instance.checks, instance.trouble, instance.look_s)
+            instance.look_s = None
             self._refresh(instance_id, instance)
         self._plan(instance_id, instance)
 

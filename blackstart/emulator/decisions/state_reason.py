@@ -3,7 +3,6 @@
 Source: EC2 API reference, StateReason; StateTransitionReason as users published it.
 """
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -30,12 +29,11 @@ def pending() -> StateReason:
     return StateReason("pending", "pending", "")
 
 
-def ended(initiator: Initiator, terminates: bool, now_s: float) -> StateReason:
-    """Of an instance that is stopped or terminated from this moment on."""
+def ended(initiator: Initiator, terminates: bool, at: str) -> StateReason:
+    """Of an instance that is stopped or terminated from this moment on. at: as `2026-11-22 08:00:00 GMT`."""
     if initiator is Initiator.SPOT:
         code = "Server.SpotInstanceTermination" if terminates else "Server.SpotInstanceShutdown"
         words = "Spot instance termination" if terminates else "Spot instance shutdown"
         return StateReason(code, f"{code}: {words}", code)
     code = "Client.UserInitiatedShutdown"
-    moment = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
-    return StateReason(code, f"{code}: User initiated shutdown", f"User initiated ({moment})")
+    return StateReason(code, f"{code}: User initiated shutdown", f"User initiated ({at})")
