@@ -273,7 +273,7 @@ def assemble(
     refreshes = moto_instance_refresh_calls.install(
         patches, groups, scaling, pools, balancing.health, events, new_id, frame.now_s
     )
-    policies = moto_scaling_policy_calls.install(patches, parameters.target_tracking_low_ratio, scaling, frame.now_s)
+    policies = moto_scaling_policy_calls.install(patches, parameters, scaling, frame.now_s)
     moto_ssm.install(patches, commands, frame.now_s)
     moto_monitoring.install(patches, ec2.changed)
     for calls in (events, logs, moto_group_metrics, certificate_calls, validators, moto_answers, moto_lookups):

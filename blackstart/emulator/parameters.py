@@ -73,6 +73,13 @@ class Parameters(Model):
         description="the low alarm's threshold of a target tracking policy, as a part of its target; unpublished: 0.9 "
         "in newer alarms, 0.85 and 0.7 in older ones",
     )
+    target_tracking_gradual_percent: float = Field(
+        default=10.0,
+        gt=0,
+        le=100,
+        description="the most that target tracking removes at once, in percent of the desired capacity, at least one "
+        "instance; unpublished: users' activities show one at a time in groups of up to seven",
+    )
     alarm_evaluation_range_extra: int = Field(
         default=2, ge=0, le=10, description="periods fetched beyond the evaluation periods; the guide's example: 3 -> 5"
     )

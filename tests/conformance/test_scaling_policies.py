@@ -176,6 +176,19 @@ def test_target_tracking_rounds_up_in_both_directions(current: int, metric: floa
     assert tracking_outcome(tracking(50), room(current), metric).capacity == after
 
 
+def test_target_tracking_scales_in_gradually() -> None:
+    """Users' activities: 7 to 6; 4 to 3 and then 2, with hardly any load left."""
+    assert [tracking_outcome(tracking(50), room(size), 1, 10).capacity for size in (7, 4, 3)] == [6, 3, 2]
+    assert tracking_outcome(tracking(50), room(40), 1, 10).capacity == 36
+
+
+def test_a_metric_measured_with_more_instances_removes_no_further_one() -> None:
+    """30 % over four are 40 % over three: the one that has just left is not removed twice."""
+    left = room(3)._replace(measured=4)
+    assert tracking_outcome(tracking(50), left, 30) == Outcome(3, Verdict.UNCHANGED)
+    assert tracking_outcome(tracking(50), left._replace(measured=0), 30) == Outcome(2, Verdict.IN)
+
+
 def test_target_tracking_counts_warming_instances_towards_the_next_scale_out() -> None:
     assert tracking_outcome(tracking(50), room(6, warming=2), 70) == Outcome(6, Verdict.UNCHANGED)
     assert tracking_outcome(tracking(50), room(6, warming=2), 100) == Outcome(8, Verdict.OUT)

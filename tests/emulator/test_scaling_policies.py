@@ -352,7 +352,7 @@ def test_a_policy_that_does_not_scale_in_holds_no_other_back(tier: Tier) -> None
     one = tier.tracking("one")
     tier.tracking("other", metric=LOAD, DisableScaleIn=True)
     tier.cloudwatch.set_alarm_state(AlarmName=tier.low_alarm("one"), StateValue="ALARM", StateReason="test")
-    assert tier.fire_and_settle(one, 10) == 1
+    assert tier.fire_and_settle(one, 10) == 2
 
 
 def test_any_policy_scales_out_alone(tier: Tier) -> None:

@@ -22,6 +22,7 @@ from blackstart.emulator.controllers.scaling_policies import (
     ScalingPoliciesController,
 )
 from blackstart.emulator.decisions.scaling_policy import PolicyKind, ScalingPolicy
+from blackstart.emulator.parameters import Parameters
 
 
 class Groups(PolicyGroups, Protocol):
@@ -31,16 +32,16 @@ class Groups(PolicyGroups, Protocol):
 
 
 def install(
-    patches: Patches, low_ratio: float, groups: Groups, now_s: Callable[[], float]
+    patches: Patches, parameters: Parameters, groups: Groups, now_s: Callable[[], float]
 ) -> ScalingPoliciesController:
     """Hand the calls to a controller, which is returned. After the calls on groups have been replaced: their deletion
-    is wrapped here once more. low_ratio: of the low alarms of target tracking (Parameters).
+    is wrapped here once more.
     """
     from moto.autoscaling.models import AutoScalingBackend
     from moto.autoscaling.responses import AutoScalingResponse
 
-    store = MotoScalingPolicies(low_ratio)
-    controller = ScalingPoliciesController(store, groups)
+    store = MotoScalingPolicies(parameters.target_tracking_low_ratio)
+    controller = ScalingPoliciesController(store, groups, parameters.target_tracking_gradual_percent)
     patches.replace(AutoScalingResponse, "put_scaling_policy", lambda _: _putting(store))
     patches.replace(AutoScalingResponse, "describe_policies", lambda _: _describe)
     patches.replace(AutoScalingResponse, "delete_policy", lambda _: _deleting(store))

@@ -20,7 +20,7 @@ from blackstart.emulator.decisions.scaling_policy import (
     settle,
 )
 from blackstart.emulator.decisions.step_scaling import simple_outcome, step_outcome
-from blackstart.emulator.decisions.target_tracking import tracking_outcome
+from blackstart.emulator.decisions.target_tracking import METRIC_LAG_S, tracking_outcome
 from blackstart.emulator.decisions.warm_up import ScaleOut, WarmUp, warm_up
 
 
@@ -71,21 +71,25 @@ class _Trigger(NamedTuple):
 
 class _Memory:
     """What is remembered of a group. changed_s, changed_to: the last change by a policy; cooldown_s: the cooldown that
-    a simple policy set with it.
+    a simple policy set with it; scale_ins: when policies scaled in lately, and from which capacity.
     """
 
     def __init__(self) -> None:
         self.triggers: list[_Trigger] = []
         self.scale_outs: tuple[ScaleOut, ...] = ()
+        self.scale_ins: list[tuple[float, int]] = []
         self.changed_s: float | None = None
         self.changed_to: int | None = None
         self.cooldown_s: float | None = None
 
 
 class ScalingPoliciesController:
-    """Also the AlarmActions of the service "autoscaling"."""
+    """Also the AlarmActions of the service "autoscaling". gradual_percent: of the group's capacity, the most that
+    target tracking removes at once (Parameters).
+    """
 
-    def __init__(self, store: PolicyStore, groups: Groups) -> None:
+    def __init__(self, store: PolicyStore, groups: Groups, gradual_percent: float = 100.0) -> None:
+        self._gradual_percent = gradual_percent
         self._store = store
         self._groups = groups
         self._memories: dict[str, _Memory] = {}
@@ -171,13 +175,16 @@ class ScalingPoliciesController:
             return simple_outcome(policy, room)
         if policy.kind is PolicyKind.STEP:
             return step_outcome(policy, room, trigger.value, trigger.threshold)
-        return tracking_outcome(policy, room, trigger.value)
+        return tracking_outcome(policy, room, trigger.value, self._gradual_percent)
 
     def _room(self, group: Any, snapshot: GroupSnapshot, now_s: float) -> Room:
         state = self._warm_up(group, snapshot, now_s)
         held = Verdict.WARMING_UP if state.warming else Verdict.ZONAL_SHIFT if snapshot.shifted_zones else None
         current = max(0, snapshot.desired - len(state.warming) - state.to_come)
-        return Room(snapshot.desired, snapshot.minimum, snapshot.maximum, current, held)
+        memory = self._memory(group)
+        memory.scale_ins = [(at_s, before) for at_s, before in memory.scale_ins if now_s < at_s + METRIC_LAG_S]
+        measured = max((before for _, before in memory.scale_ins), default=0)
+        return Room(snapshot.desired, snapshot.minimum, snapshot.maximum, current, held, measured)
 
     def _warm_up(self, group: Any, snapshot: GroupSnapshot, now_s: float) -> WarmUp:
         memory = self._memory(group)
@@ -210,6 +217,8 @@ class ScalingPoliciesController:
             default_s = waits.cooldown_s if waits.warm_up_s is None else waits.warm_up_s
             warm_up_s = default_s if policy.warm_up_s is None else policy.warm_up_s
             memory.scale_outs += (ScaleOut(now_s, warm_up_s, capacity - snapshot.desired),)
+        elif capacity < snapshot.desired:
+            memory.scale_ins.append((now_s, snapshot.desired))
         self._groups.change_capacity(group, capacity, chosen.words, now_s)
 
     def _memory(self, group: Any) -> _Memory:

@@ -71,7 +71,8 @@ class Room(NamedTuple):
     """A group's capacity as a policy sees it.
 
     current: the desired capacity without the instances that are still coming or warming up. held: why policies must
-    not scale in, None when they may.
+    not scale in, None when they may. measured: the capacity that the newest metric may still be about, after a
+    scale-in more than the desired one.
     """
 
     desired: int
@@ -79,6 +80,7 @@ class Room(NamedTuple):
     maximum: int
     current: int
     held: Verdict | None = None
+    measured: int = 0
 
     def towards(self, capacity: int) -> "Outcome":
         """A wanted capacity as the group may have it: instances that warm up count towards a scale-out, and block a
