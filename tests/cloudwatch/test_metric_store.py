@@ -181,3 +181,12 @@ def test_trimmed_sum_is_mean_times_count(values, low, high):
 
 def test_a_statistic_set_with_different_extremes_has_no_distribution() -> None:
     assert statistic(of_statistic_set(2, 3, 1, 2), "tm90") is None
+
+
+@given(samples, st.sampled_from([60, 300]), st.sampled_from(["Sum", "SampleCount", "Average", "p90", "TC(:100)"]))
+def test_a_window_is_the_statistics_of_its_periods(found, period_s, name):
+    store = store_of(found)
+    periods = dict(store.periods(KEY, 3600.0, 7200.0, period_s))
+    window = store.window(KEY, 3600.0, period_s, 3600 // period_s, name)
+    expected = [periods.get(3600.0 + period_s * number) for number in range(3600 // period_s)]
+    assert window == [None if part is None else statistic(part, name) for part in expected]

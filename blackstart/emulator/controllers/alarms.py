@@ -118,29 +118,47 @@ class AlarmsController:
                 self._evaluate(view, time_s, time_s - EVALUATION_OFFSET_S)
 
     def _evaluate(self, view: AlarmView, time_s: float, newest_end_s: float) -> None:
+        spec = view.spec
+        length = spec.evaluation_periods + self._extra
+        start_s = newest_end_s - spec.period_s * length
+        if view.expressions or view.ignore_low_samples:
+            window, low_samples = self._of_several(view, start_s, newest_end_s, length)
+        else:
+            metric = view.metrics[view.returned]
+            window = self._store.window(metric.key, start_s, spec.period_s, length, metric.statistic, metric.unit)
+            low_samples = False
+        verdict = evaluate(window, spec, low_samples=low_samples)
+        if verdict.state is not None and verdict.state is not self._book.state(view):
+            starts = [start_s + spec.period_s * number for number in range(length)]
+            points = self._points(view, starts, window)
+            self._book.transition(view, verdict, starts, points[-spec.evaluation_periods :], time_s)
+        elif view.repeats:
+            newest = next((value for value in reversed(window) if value is not None), None)
+            self._book.remains(view, newest, time_s)
+
+    def _of_several(
+        self, view: AlarmView, start_s: float, end_s: float, length: int
+    ) -> tuple[Sequence[float | None], bool]:
+        """The window of metric math, or of a percentile that is not to rest on few samples, and whether it does."""
         period_s = view.spec.period_s
-        length = view.spec.evaluation_periods + self._extra
-        start_s = newest_end_s - period_s * length
         aggregates = {
-            name: dict(self._store.periods(metric.key, start_s, newest_end_s, period_s, metric.unit))
+            name: dict(self._store.periods(metric.key, start_s, end_s, period_s, metric.unit))
             for name, metric in view.metrics.items()
         }
         starts = [start_s + period_s * number for number in range(length)]
         values = _values(view, aggregates, starts)
-        window = [values.get(start) for start in starts]
-        low_samples = view.ignore_low_samples and _low_samples(view, aggregates)
-        verdict = evaluate(window, view.spec, low_samples=low_samples)
-        if verdict.state is not None and verdict.state is not self._book.state(view):
-            single = aggregates.get(view.returned, {})
-            points = [
-                EvaluatedPoint(start, value, single[start].count if start in single else None)
-                for start, value in zip(starts, window, strict=True)
-                if value is not None
-            ]
-            self._book.transition(view, verdict, starts, points[-view.spec.evaluation_periods :], time_s)
-        elif view.repeats:
-            newest = next((value for value in reversed(window) if value is not None), None)
-            self._book.remains(view, newest, time_s)
+        return [values.get(start) for start in starts], view.ignore_low_samples and _low_samples(view, aggregates)
+
+    def _points(
+        self, view: AlarmView, starts: Sequence[float], window: Sequence[float | None]
+    ) -> Sequence[EvaluatedPoint]:
+        metric, period_s = view.metrics.get(view.returned), view.spec.period_s
+        points = []
+        for start, value in zip(starts, window, strict=True):
+            if value is not None:
+                part = self._store.aggregate(metric.key, start, start + period_s, metric.unit) if metric else None
+                points.append(EvaluatedPoint(start, value, part.count if part else None))
+        return points
 
 
 def _values(view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]], starts: Sequence[float]) -> Series:

@@ -8,13 +8,15 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from blackstart.emulator.decisions.metric_statistics import Aggregate, combined, of_value
+from blackstart.emulator.decisions.metric_statistics import Aggregate, combined, of_value, statistic
 
 RESOLUTIONS_S = (1, 60, 300, 3600)
 """What is kept; older data points are aggregated into the next one."""
 KEPT_S = (3 * 3600, 15 * 86400, 63 * 86400, 455 * 86400)
 """How long data points of each of these are kept."""
 SLACK_S = 3600
+SINGLE = frozenset(("Average", "Sum", "Maximum", "Minimum"))
+"""Statistics that a single sample is itself."""
 """Data points are moved on this late, many at once."""
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -154,6 +156,27 @@ class MetricStore:
             found = together[0] if len(together) == 1 else combined(together)
             if found is not None:
                 yield period, found
+
+    def window(
+        self, key: MetricKey, start_s: float, period_s: int, count: int, name: str, unit: str | None = None
+    ) -> list[float | None]:
+        """One statistic of each of so many periods from `start_s` on, None where there is none: what alarms read."""
+        found: list[float | None] = [None] * count
+        slots: list[list[float | Aggregate]] = [[] for _ in range(count)]
+        end_s = start_s + period_s * count
+        for series in self._series(key, unit):
+            for points in series.by_resolution:
+                if points is not None:
+                    starts, parts = points.starts, points.parts
+                    for index in range(bisect_left(starts, start_s), bisect_left(starts, end_s)):
+                        slots[int((starts[index] - start_s) // period_s)].append(parts[index])
+        for slot, inside in enumerate(slots):
+            if len(inside) == 1 and isinstance(inside[0], float) and name in SINGLE:
+                found[slot] = inside[0]
+            elif inside:
+                whole = combined(map(_whole, inside))
+                found[slot] = statistic(whole, name) if whole is not None else None
+        return found
 
     def units(self, key: MetricKey) -> tuple[str, ...]:
         """The units that a metric's samples came with, in the order in which they first came."""

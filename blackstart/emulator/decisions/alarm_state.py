@@ -169,9 +169,11 @@ class _Points:
         self.real = [(age, value) for age, value in enumerate(reversed(window), start=1) if value is not None]
         del self.real[alarm.evaluation_periods :]
         self.missing = alarm.evaluation_periods - len(self.real)
-        breaches, threshold = alarm.comparison.breaches, alarm.threshold
-        self.breaching = [point for point in self.real if breaches(point[1], threshold)]
-        self.fine = [point for point in self.real if not breaches(point[1], threshold)]
+        self.breaching: list[tuple[int, float]] = []
+        self.fine: list[tuple[int, float]] = []
+        for point in self.real:
+            breaches = alarm.comparison.breaches(point[1], alarm.threshold)
+            (self.breaching if breaches else self.fine).append(point)
         self.oldest_age = self.real[-1][0] if self.real else 0
 
     def alarm(self, reason: AlarmReason) -> AlarmVerdict:
