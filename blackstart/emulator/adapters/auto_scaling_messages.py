@@ -38,7 +38,7 @@ def deliver(arn: str, subject: str, message: Mapping[str, Any]) -> None:
     parts = arn.split(":", 5)
     if len(parts) < 6 or parts[2] not in ("sns", "sqs") or parts[5].endswith(".fifo"):
         raise UndeliverableError(arn)
-    backend: Any = backends.get_backend(parts[2])[parts[4]][parts[3]]  # type: ignore[call-overload]
+    backend: Any = backends.get_backend(parts[2])[parts[4]][parts[3]]
     text = json.dumps(message)
     try:
         if parts[2] == "sns":

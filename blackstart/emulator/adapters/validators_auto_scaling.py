@@ -56,7 +56,8 @@ def _checking_new_group(original: Callable[..., Any]) -> Callable[..., Any]:
                 "AlreadyExists",
             )
         check_limits(int(wanted["min_size"]), int(wanted["max_size"]), None if desired is None else int(desired))
-        _check_launch_source(backend, wanted)
+        if _source_count(wanted) == 1:  # else moto itself refuses
+            _check_launch_source(backend, wanted)
         _check_places(backend, wanted)
         arns = wanted["target_group_arns"] or []
         check_exist(backend, arns)
@@ -95,12 +96,15 @@ def _checking_update(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_one_source(wanted: dict[str, Any]) -> None:
-    sources = ("launch_config_name", "launch_template", "mixed_instances_policy")
-    if sum(bool(wanted[source]) for source in sources) > 1:
+    if _source_count(wanted) > 1:
         raise refusal(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName or MixedInstancesPolicy "
             "parameter."
         )
+
+
+def _source_count(wanted: dict[str, Any]) -> int:
+    return sum(bool(wanted[source]) for source in ("launch_config_name", "launch_template", "mixed_instances_policy"))
 
 
 def _check_launch_source(backend: Any, wanted: dict[str, Any]) -> None:

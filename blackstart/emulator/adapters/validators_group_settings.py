@@ -84,7 +84,7 @@ def _check_health_check_type(given: str | None) -> None:
 
 
 def _check_lifetime(given: int | None) -> None:
-    if given not in (None, 0) and not SHORTEST_LIFETIME_S <= given <= LONGEST_LIFETIME_S:  # type: ignore[operator]
+    if given not in (None, 0) and not SHORTEST_LIFETIME_S <= given <= LONGEST_LIFETIME_S:
         raise refusal(
             f"Maximum instance lifetime must be equal to 0 or between {SHORTEST_LIFETIME_S} and {LONGEST_LIFETIME_S} "
             "seconds (inclusive)"
