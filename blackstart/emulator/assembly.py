@@ -191,7 +191,7 @@ def assemble(
 
     def publish_and_count(snapshot: Snapshot) -> None:
         publish(snapshot)
-        metrics.health_changed()
+        metrics.declaration_changed()
 
     def failing_open(load_balancer_arn: str) -> bool:
         return balancing.failing_open(load_balancer_arn)

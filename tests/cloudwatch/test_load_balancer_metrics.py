@@ -206,6 +206,14 @@ def test_hosts_are_sampled_every_ten_seconds_and_not_in_between(world):
     assert world.asked == 1, "nothing has changed since the first sample"
 
 
+def test_a_new_registration_is_counted_though_no_opinion_has_changed(world):
+    world.metrics.tick(NOW_S)
+    world.targets = world.targets[:2]
+    world.metrics.declaration_changed()
+    world.metrics.tick(NOW_S + 2)
+    assert world.value("Minimum", "HealthyHostCount", TG, LB) == 2.0
+
+
 def test_opinions_that_change_at_every_moment_are_sampled_once_a_second_and_the_last_one_counts(world):
     world.metrics.tick(NOW_S)
     for hundredth in range(1, 500):
@@ -220,12 +228,13 @@ def test_opinions_that_change_at_every_moment_are_sampled_once_a_second_and_the_
     assert world.asked == 1
 
 
-def test_only_groups_with_a_changed_opinion_are_counted_anew(world):
+def test_only_groups_with_a_changed_opinion_are_counted_anew_and_sampled(world):
     world.metrics.tick(NOW_S)
     world.registry.say("i-a1", TargetState.UNHEALTHY)
     world.metrics.health_changed("another group")
     world.metrics.tick(NOW_S + 2)
     assert world.value("Minimum", "HealthyHostCount", TG, LB) == 3.0
+    assert world.value("SampleCount", "HealthyHostCount", TG, LB) == 2.0
     world.metrics.health_changed(TG_ARN)
     world.metrics.tick(NOW_S + 4)
     assert world.value("Minimum", "HealthyHostCount", TG, LB) == 2.0
@@ -279,7 +288,7 @@ def test_hosts_of_a_shifted_zone_are_reported_while_there_are_any(world):
     world.metrics.tick(NOW_S)
     assert world.minute("ZonalShiftedHostCount", TG, LB) is None
     world.shifted = "us-east-1a"
-    world.metrics.health_changed()
+    world.metrics.declaration_changed()
     world.metrics.tick(NOW_S + 2)
     assert world.value("Maximum", "ZonalShiftedHostCount", TG, LB) == 2.0
     assert world.value("Maximum", "ZonalShiftedHostCount", ZONE_A, TG, LB) == 2.0
@@ -294,7 +303,7 @@ def test_anomalous_and_mitigated_hosts_are_counted_where_anomalies_are_mitigated
         Mitigated(target_group_arn=TG_ARN, target_id=name, port=80, anomalous=anomalous)
         for name, anomalous in (("i-a1", True), ("i-b1", False), ("i-gone", True))
     )
-    world.metrics.health_changed()
+    world.metrics.declaration_changed()
     world.metrics.tick(NOW_S + 2)
     assert world.value("Maximum", "AnomalousHostCount", TG, LB) == 1.0
     assert world.value("Maximum", "MitigatedHostCount", TG, LB) == 2.0

@@ -125,10 +125,11 @@ class LoadBalancerMetricsController:
 
     def health_changed(self, target_group_arn: str = "") -> None:
         """A node changed its mind about a target of a group (of any, for ""): a sample of the host counts is due."""
-        if target_group_arn:
-            self._stale_groups.add(target_group_arn)
-        else:
-            self._stale_snapshot = True
+        self._stale_groups.update([target_group_arn] if target_group_arn else [group for _, group in self._hosts])
+
+    def declaration_changed(self) -> None:
+        """Load balancers, target groups or registrations are not what they were."""
+        self._stale_snapshot = True
 
     def tick(self, now_s: float) -> None:
         """Sample the host counts if that is due, and let delayed metrics appear."""
@@ -136,30 +137,34 @@ class LoadBalancerMetricsController:
             _, key, time_s, aggregate, unit = self._held.popleft()
             self._store.add(key, time_s, aggregate, unit)
         self._file_connections(now_s)
+        due = now_s >= self._sample_due_s
         changed = self._stale_snapshot or self._stale_groups
-        if now_s < (self._sampled_s + LEAST_SAMPLE_S if changed else self._sample_due_s):
+        if not due and (not changed or now_s < self._sampled_s + LEAST_SAMPLE_S):
             return
         self._sampled_s = now_s
-        self._sample_due_s = (now_s // SAMPLE_S + 1) * SAMPLE_S
-        self._recount()
-        mitigated = self._mitigated()
-        for (load_balancer_arn, target_group_arn), hosts in self._hosts.items():
-            for name, zone, value in host_samples(hosts, mitigated):
-                self._file(self._key(name, load_balancer_arn, zone, target_group_arn), now_s, of_value(value), "Count")
+        if due:
+            self._sample_due_s = (now_s // SAMPLE_S + 1) * SAMPLE_S
+        recounted, mitigated = self._recount(), self._mitigated()
+        for group in self._hosts if due else recounted:
+            for name, zone, value in host_samples(self._hosts[group], mitigated):
+                self._file(self._key(name, group[0], zone, group[1]), now_s, of_value(value), "Count")
 
-    def _recount(self) -> None:
-        """Count anew what has changed since the last sample."""
+    def _recount(self) -> list[Group]:
+        """Count anew what has changed since the last sample, and say what that is."""
         stale, self._stale_groups = self._stale_groups, set()
+        before = self._hosts
         if self._stale_snapshot:
             self._stale_snapshot = False
-            self._hosts = {
-                (one.load_balancer_arn, one.group.arn): count_hosts(one, self._registry.opinions(one.group.arn))
-                for one in self._census()
-            }
-            return
-        for key, hosts in self._hosts.items():
-            if key[1] in stale:
-                self._hosts[key] = count_hosts(hosts.census, self._registry.opinions(key[1]))
+            self._hosts = {(one.load_balancer_arn, one.group.arn): HostCounts(one) for one in self._census()}
+        recounted = []
+        for group, hosts in self._hosts.items():
+            known = before.get(group)
+            if known is None or group[1] in stale or not known.census.same_as(hosts.census):
+                self._hosts[group] = count_hosts(hosts.census, self._registry.opinions(group[1]))
+                recounted.append(group)
+            elif known is not hosts:
+                self._hosts[group] = known
+        return recounted
 
     def _count(self, row: CounterRow, count: Count, time_s: float) -> None:
         counted = count.counted(row)

@@ -28,6 +28,10 @@ class HostCensus(NamedTuple):
     shifted_zone: str | None
     group: TargetGroupSnapshot
 
+    def same_as(self, other: "HostCensus") -> bool:
+        """Whether a count is as good for the other; groups are compared by identity, for that is quick."""
+        return self[:3] == other[:3] and self.group is other.group
+
 
 @dataclass
 class HostCounts:
