@@ -154,8 +154,19 @@ class MotoGroups:
         wanted = [subnet_id.strip() for subnet_id in (group.vpc_zone_identifier or "").split(",") if subnet_id.strip()]
         known = (_subnet(group, one) for one in wanted)
         found: list[str | None] = [subnet.id for subnet in known if subnet and subnet.availability_zone == zone]
-        turn = len(_shown(group)) // max(1, len(group.availability_zones)) % max(1, len(found))
+        if len(found) < 2:
+            return found
+        turns = _turns(group)
+        turns[zone] = turn = (turns.get(zone, -1) + 1) % len(found)
         return found[turn:] + found[:turn]
+
+
+def _turns(group: Any) -> dict[str, int]:
+    """Which of a zone's subnets the last instance of a group went to."""
+    if not hasattr(group, "blackstart_turns"):
+        group.blackstart_turns = {}
+    found: dict[str, int] = group.blackstart_turns
+    return found
 
 
 def mix_of(policy: Mapping[str, Any] | None) -> Mix | None:
