@@ -310,13 +310,17 @@ def test_what_is_declared_and_not_acted_on_is_listed(rig: Any, stack: Any) -> No
     stack.asg.put_scaling_policy(
         AutoScalingGroupName="web",
         PolicyName="cpu",
-        PolicyType="TargetTrackingScaling",
-        TargetTrackingConfiguration={
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "ASGAverageCPUUtilization"},
-            "TargetValue": 60.0,
+        PolicyType="PredictiveScaling",
+        PredictiveScalingConfiguration={
+            "MetricSpecifications": [
+                {
+                    "TargetValue": 60.0,
+                    "PredefinedMetricPairSpecification": {"PredefinedMetricType": "ASGCPUUtilization"},
+                }
+            ]
         },
     )
-    assert rig.unserved() == ("scaling policy cpu (TargetTrackingScaling) never scales",)
+    assert rig.unserved() == ("scaling policy cpu (PredictiveScaling) never scales",)
 
 
 @pytest.mark.parametrize(
