@@ -247,3 +247,31 @@ def test_auto_scaling_launches_by_its_template_in_the_groups_own_subnet(rig: Rig
 def test_what_a_template_says_without_effect_is_told(rig: Rig) -> None:
     template(rig, CpuOptions={"CoreCount": 1, "ThreadsPerCore": 1})
     assert "launch template web, version 1: CpuOptions has no effect" in rig.unserved()
+
+
+def test_a_launch_configuration_is_launched_by_as_well(rig: Rig) -> None:
+    rig.client("iam").create_instance_profile(InstanceProfileName="web")
+    scaling = rig.client("autoscaling")
+    scaling.create_launch_configuration(
+        LaunchConfigurationName="web",
+        ImageId=IMAGE,
+        InstanceType="t3.small",
+        KeyName="key",
+        IamInstanceProfile="web",
+        SpotPrice="0.01",
+        BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 20}}],
+    )
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="web",
+        MinSize=1,
+        MaxSize=1,
+        LaunchConfigurationName="web",
+        AvailabilityZones=["us-east-1c"],
+    )
+    rig.run(2)
+    ((instance_id, fact),) = rig.controllers.ec2.facts.items()
+    shown = described(rig, instance_id)
+    assert (fact.zone, fact.instance_type, fact.lifecycle_kind) == ("us-east-1c", "t3.small", "spot")
+    assert shown["KeyName"] == "key"
+    assert shown["IamInstanceProfile"]["Arn"].endswith("instance-profile/web")
+    assert sorted(device["DeviceName"] for device in shown["BlockDeviceMappings"]) == ["/dev/sda1", "/dev/sdf"]

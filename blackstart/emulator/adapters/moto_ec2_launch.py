@@ -91,8 +91,7 @@ class MotoLaunches:
             "KeyName": kwargs.pop("key_name", None),
             "PrivateIpAddress": kwargs.pop("private_ip", None),
             "NetworkInterfaces": kwargs.pop("nics", None),
-            "BlockDeviceMappings": kwargs.pop("block_device_mappings", None)
-            or _devices_of(kwargs.get("launch_config")),
+            "BlockDeviceMappings": kwargs.pop("block_device_mappings", None),
             "EbsOptimized": kwargs.pop("ebs_optimized", None),
             "MetadataOptions": kwargs.pop("metadata_options", None),
             "InstanceInitiatedShutdownBehavior": kwargs.pop("instance_initiated_shutdown_behavior", None),
@@ -108,7 +107,8 @@ class MotoLaunches:
         if kwargs.pop("instance_market_options", None) or kwargs.get("lifecycle") == "spot":
             given["InstanceMarketOptions"] = {"MarketType": "spot"}
         template = kwargs.pop("launch_template", None)
-        wanted = completed(template_version(backend, template).data if template else {}, given)
+        base = template_version(backend, template).data if template else _of_configuration(kwargs.get("launch_config"))
+        wanted = completed(base, given)
         least = int(kwargs.pop("min_count", number))
         return self.launch(backend, wanted, least, number, template, **kwargs)
 
@@ -307,8 +307,21 @@ def _marks(backend: Any, template: Any) -> dict[str, str]:
     return {"aws:ec2launchtemplate:id": version.template.id, "aws:ec2launchtemplate:version": str(version.number)}
 
 
-def _devices_of(launch_config: Any) -> list[dict[str, Any]] | None:
-    return list(launch_config.block_device_mapping_dict or ()) if launch_config is not None else None
+def _of_configuration(configuration: Any) -> dict[str, Any]:
+    """What a launch configuration of Auto Scaling asks for, in RunInstances' words."""
+    if configuration is None:
+        return {}
+    profile = configuration.iam_instance_profile or ""
+    metadata = configuration.metadata_options
+    return {
+        "KeyName": configuration.key_name,
+        "Monitoring": {"Enabled": is_true(configuration.instance_monitoring_enabled)},
+        "EbsOptimized": configuration.ebs_optimized,
+        "IamInstanceProfile": {"Arn" if profile.startswith("arn:") else "Name": profile} if profile else None,
+        "InstanceMarketOptions": {"MarketType": "spot"} if configuration.spot_price else None,
+        "BlockDeviceMappings": list(configuration.block_device_mapping_dict or ()),
+        "MetadataOptions": metadata if isinstance(metadata, dict) else None,
+    }
 
 
 def _devices(backend: Any, wanted: dict[str, Any]) -> dict[str, Any]:
