@@ -116,13 +116,12 @@ class Host:
             self._family_at_real_s = now + FAMILY_REAL_S
             self._find_families()
         at_ns = time.monotonic_ns()
+        halted = {service.key: service.halted for service in self.services.values()}
         used = {one.key: round(_cpu_real_s(one), 2) for one in self.services.values() if one.family}
         emit(event="usage", key="usage", monotonic_ns=at_ns, cpu_real_s=used)
         for service in self.services.values():
-            halted = service.process.returncode is None and (_status(service.process.pid) or ("Z",))[0] == "T"
-            if halted != service.halted:
-                service.halted = halted
-                emit(event="halted", key=service.key, halted=halted)
+            if service.halted != halted[service.key]:
+                emit(event="halted", key=service.key, halted=service.halted)
 
     def _find_families(self) -> None:
         """Whose each process is: of a service's session, or begun by one of its processes. A look at all of /proc is
@@ -314,16 +313,20 @@ def _status(pid: int) -> tuple[str, int, int] | None:
 
 
 def _cpu_real_s(service: Service) -> float:
-    """CPU seconds of a service's processes so far, the children that they waited for among them."""
+    """CPU seconds of a service's processes so far, the children that they waited for among them. Notes as well whether
+    a signal has stopped the main one.
+    """
     ticks = 0
     for pid in tuple(service.family):
         try:
             with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
                 fields = stat.read().rpartition(b")")[2].split()
         except OSError:
+            fields = []
             service.family.discard(pid)
-        else:
-            ticks += sum(map(int, fields[11:15]))
+        ticks += sum(map(int, fields[11:15]))
+        if pid == service.process.pid:
+            service.halted = fields[:1] == [b"T"]
     return ticks / TICKS_A_SECOND + service.cpu_of_the_gone_real_s
 
 
