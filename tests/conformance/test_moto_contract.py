@@ -93,7 +93,6 @@ PATCHED = {
     "moto.autoscaling.models:InstanceState.launch_template.fget": ("self",),
     "moto.autoscaling.models:AutoScalingBackend.notify_terminate_instances": ("self", "instance_ids"),
     "moto.autoscaling.models:AutoScalingBackend.update_attached_target_groups": ("self", "group_name"),
-    "moto.autoscaling.models:AutoScalingBackend.terminate_instance": ("self", "instance_id", "should_decrement"),
     "moto.autoscaling.models:AutoScalingBackend.delete_auto_scaling_group": ("self", "group_name"),
     "moto.autoscaling.models:AutoScalingBackend.set_desired_capacity": ("self", "group_name", "desired_capacity"),
     "moto.autoscaling.models:AutoScalingBackend.create_auto_scaling_group": (
