@@ -71,6 +71,18 @@ def test_a_main_process_that_a_signal_stops_is_told_of_and_so_is_that_it_goes_on
         usage.until(lambda _: [event["halted"] for event in usage.events if event["event"] == "halted"] == halted)  # noqa: B023
 
 
+def test_a_stopped_process_that_is_killed_is_not_stopped_any_more(usage, tmp_path):
+    usage.start("i-hangs", STAY, tmp_path / "hangs.log")
+    usage.start("i-stays", STAY, tmp_path / "stays.log")
+    usage.until(lambda used: "i-hangs" in used)
+    pid = next(event["pid"] for event in usage.events if event["event"] == "started")
+    os.kill(pid, signal.SIGSTOP)
+    usage.until(lambda _: any(event["event"] == "halted" for event in usage.events))
+    os.kill(pid, signal.SIGKILL)
+    usage.until(lambda used: "i-hangs" not in used)
+    assert [event["halted"] for event in usage.events if event["event"] == "halted"] == [True, False]
+
+
 def test_samples_carry_the_time_at_which_they_were_taken(usage, tmp_path):
     usage.start("i-stays", STAY, tmp_path / "stays.log")
     usage.until(lambda used: "i-stays" in used)

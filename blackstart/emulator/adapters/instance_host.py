@@ -243,6 +243,9 @@ class Host:
                 continue
             service.process.returncode = exit_code
             service.probe = None
+            if service.halted:
+                service.halted = False
+                emit(event="halted", key=service.key, halted=False)
             emit(
                 event="exited",
                 key=service.key,
