@@ -89,7 +89,9 @@ def rules_changed(backend: Any) -> None:
     composites = {name: alarm for name, alarm in backend.alarms.items() if alarm.rule}
     below = {name: read_rule(alarm.rule).children for name, alarm in composites.items()}
     region.parents = _turned_round(below)
-    suppressors = {name: (by,) for name, alarm in composites.items() if (by := suppressor_of(alarm))}
+    suppressors: dict[str, tuple[str, ...]] = {
+        name: (by,) for name, alarm in composites.items() if (by := suppressor_of(alarm))
+    }
     region.suppressed = _turned_round(suppressors)
     region.cyclic = in_cycles(below)
     region.held = {name: held for name, held in region.held.items() if name in composites}
