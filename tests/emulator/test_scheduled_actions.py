@@ -4,6 +4,7 @@ Sources: EC2 Auto Scaling user guide, "Scheduled scaling", "Suspend and resume p
 PutScheduledUpdateGroupAction; refusals in AWS's words as users published them.
 """
 
+import json
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -146,6 +147,16 @@ def test_one_name_in_two_groups_is_two_actions(tier: Tier) -> None:
     assert [action["AutoScalingGroupName"] for action in tier.actions()] == ["web", "other"]
     tier.asg.delete_auto_scaling_group(AutoScalingGroupName="other")
     assert [action["AutoScalingGroupName"] for action in tier.actions()] == ["web"]
+
+
+def test_a_template_makes_and_deletes_an_action(tier: Tier) -> None:
+    wanted = {"AutoScalingGroupName": "web", "DesiredCapacity": 5, "Recurrence": "0 9 * * *"}
+    resources = {"Morning": {"Type": "AWS::AutoScaling::ScheduledAction", "Properties": wanted}}
+    cloudformation = tier.rig.client("cloudformation")
+    cloudformation.create_stack(StackName="plan", TemplateBody=json.dumps({"Resources": resources}))
+    assert [(action["Recurrence"], action["DesiredCapacity"]) for action in tier.actions()] == [("0 9 * * *", 5)]
+    cloudformation.delete_stack(StackName="plan")
+    assert tier.actions() == []
 
 
 def test_batches_report_what_was_refused(tier: Tier) -> None:

@@ -106,9 +106,19 @@ def _putting(store: MotoScheduledActions, now_s: Callable[[], float]) -> Callabl
             ends_s=_unix_s(end_time),
         )
         store.put(_group(backend, name), declared, _unix_s(start_time), now_s())
-        return declared
+        return _for_template(backend, name, scheduled_action_name)
 
     return put_scheduled_update_group_action
+
+
+def _for_template(backend: Any, group_name: str, name: str) -> Any:
+    """What CloudFormation keeps of an action: its id, and how it is deleted with its stack."""
+    from moto.autoscaling.models import FakeScheduledAction
+
+    made: Any = FakeScheduledAction(group_name, None, None, None, name, None, None, None, None)
+    made.physical_resource_id = name
+    made.delete = lambda _account, _region: backend.scheduled_actions.pop((group_name, name), None)
+    return made
 
 
 def _problem(action: ScheduledAction, start_s: float | None, now_s: float) -> str | None:
