@@ -45,8 +45,8 @@ def _scaling() -> Iterator[Unserved]:
                     reason=f"scaling policy {stored.policy.name} ({stored.never_scales}) never scales",
                 )
         for group in backend.autoscaling_groups.values():
-            if group.warm_pool is not None:
-                yield _of_group(group.name, f"the warm pool of {group.name} is empty")
+            if group.warm_pool is not None and group.warm_pool.pool_state == "Hibernated":
+                yield _of_group(group.name, f"the warm pool of {group.name} stops its instances, memory is not kept")
             if group.mixed_instances_policy:
                 yield _of_group(
                     group.name, f"the mixed instances policy of {group.name}: only its launch template is used"

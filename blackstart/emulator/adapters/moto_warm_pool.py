@@ -1,7 +1,8 @@
 """Warm pools in moto, which keeps their settings and launches nothing.
 
 Replaced: the response methods `put_warm_pool` (forgets what an update leaves out), `describe_warm_pool` (never lists
-an instance) and `delete_warm_pool` (at once, whatever is in it).
+an instance) and `delete_warm_pool` (at once, whatever is in it); `describe_auto_scaling_instances`, which lists members
+only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,14 +42,23 @@ class MotoWarmPools:
         )
 
     def show(self, group: Any, members: Sequence[Member]) -> None:
-        group.blackstart_warm = list(members)
-        group.warm_pool_size = len(members) if group.warm_pool is not None else None
+        from moto.autoscaling.models import InstanceState
+
+        states = []
+        for member in members:
+            state = InstanceState(group.ec2_backend.get_instance(member.instance_id), autoscaling_group=group)
+            state.blackstart_launched = member.instance
+            state.lifecycle_state = member.lifecycle.value
+            state.protected_from_scale_in = member.protected
+            states.append(state)
+        group.blackstart_warm = states
+        group.warm_pool_size = len(states) if group.warm_pool is not None else None
 
     def deleting(self, group: Any) -> bool:
         return getattr(group.warm_pool, "status", None) is not None
 
     def removed(self, group: Any) -> None:
-        group.warm_pool = group.warm_pool_configuration = group.warm_pool_size = None
+        group.warm_pool = group.warm_pool_size = None
 
     def start(self, instance_id: str) -> None:
         self._each(instance_id, "start")
@@ -73,6 +83,7 @@ def install(
     now_s: Callable[[], float],
 ) -> WarmPoolController:
     """Hand moto's warm pools to a controller, from which the groups take instances before they launch any."""
+    from moto.autoscaling.models import AutoScalingBackend
     from moto.autoscaling.responses import AutoScalingResponse
 
     pools = WarmPoolController(MotoWarmPools(), groups, scaling, parameters, facts=facts, hooks=hooks)
@@ -80,7 +91,23 @@ def install(
     patches.replace(AutoScalingResponse, "put_warm_pool", lambda _: _put_warm_pool)
     patches.replace(AutoScalingResponse, "describe_warm_pool", lambda _: _describe_warm_pool)
     patches.replace(AutoScalingResponse, "delete_warm_pool", lambda _: _deleting(pools, now_s))
+    patches.replace(AutoScalingBackend, "describe_auto_scaling_instances", _with_warm_ones)
     return pools
+
+
+def _with_warm_ones(original: Callable[[Any, list[str]], list[Any]]) -> Callable[[Any, list[str]], list[Any]]:
+    """Instances of warm pools belong to the groups, too."""
+
+    def describe_auto_scaling_instances(backend: Any, instance_ids: list[str]) -> list[Any]:
+        warm = [
+            state
+            for group in backend.autoscaling_groups.values()
+            for state in getattr(group, "blackstart_warm", ())
+            if not instance_ids or state.instance_id in instance_ids
+        ]
+        return [*original(backend, instance_ids), *warm]
+
+    return describe_auto_scaling_instances
 
 
 def _put_warm_pool(response: Any) -> Any:
@@ -107,7 +134,6 @@ def _put_warm_pool(response: Any) -> Any:
         pool_state=state,
         instance_reuse_policy=reuse,
     )
-    group.warm_pool_configuration = group.warm_pool
     group.warm_pool_size = len(getattr(group, "blackstart_warm", ()))
     return EmptyResult()
 
@@ -120,10 +146,10 @@ def _describe_warm_pool(response: Any) -> Any:
     between(size, "maxRecords", 1, MAX_PAGE)
     if not str(token).isdigit():
         raise refusal("The token is not valid.", "InvalidNextToken")
-    members, start = getattr(group, "blackstart_warm", []), int(token)
-    shown = [_instance(group, member) for member in members[start : start + size]]
-    following = str(start + size) if len(members) > start + size else None
-    return ActionResult({"WarmPoolConfiguration": group.warm_pool, "Instances": shown, "NextToken": following})
+    states, start = getattr(group, "blackstart_warm", []), int(token)
+    following = str(start + size) if len(states) > start + size else None
+    shown = {"WarmPoolConfiguration": group.warm_pool, "Instances": states[start : start + size]}
+    return ActionResult({**shown, "NextToken": following})
 
 
 def _deleting(pools: WarmPoolController, now_s: Callable[[], float]) -> Callable[[Any], Any]:
@@ -135,7 +161,8 @@ def _deleting(pools: WarmPoolController, now_s: Callable[[], float]) -> Callable
             raise refusal(f"No warm pool found for Auto Scaling group {group.name}")
         if response._get_bool_param("ForceDelete", False):
             pools.delete(group, now_s())
-        elif pools.busy(group, now_s()):
+            return EmptyResult()
+        if pools.busy(group, now_s()):
             raise refusal(
                 "The warm pool cannot be deleted because there are scaling activities in progress.",
                 "ScalingActivityInProgress",
@@ -144,28 +171,6 @@ def _deleting(pools: WarmPoolController, now_s: Callable[[], float]) -> Callable
         return EmptyResult()
 
     return delete_warm_pool
-
-
-def _instance(group: Any, member: Member) -> dict[str, Any]:
-    launched = member.instance
-    shown: dict[str, Any] = {
-        "InstanceId": member.instance_id,
-        "InstanceType": launched.instance_type,
-        "AvailabilityZone": launched.zone,
-        "LifecycleState": member.lifecycle.value,
-        "HealthStatus": "Unhealthy" if member.unhealthy else "Healthy",
-        "ProtectedFromScaleIn": member.protected,
-    }
-    if launched.template_id:
-        template = group.ec2_backend.launch_templates.get(launched.template_id)
-        shown["LaunchTemplate"] = {
-            "LaunchTemplateId": launched.template_id,
-            "LaunchTemplateName": template.name if template is not None else None,
-            "Version": str(launched.template_version),
-        }
-    elif launched.launch_name:
-        shown["LaunchConfigurationName"] = launched.launch_name
-    return shown
 
 
 def _reuse(policy: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from blackstart.emulator.controllers.activity_log import Activity, ActivityLog, moment
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
-from blackstart.emulator.controllers.event_bus import EventBus, no_one
+from blackstart.emulator.controllers.event_bus import Event, EventBus, no_one
 from blackstart.emulator.controllers.group_capacity import GroupCapacity, Reserve
 from blackstart.emulator.controllers.group_members import GroupMembers
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Member
@@ -23,6 +23,8 @@ from blackstart.emulator.decisions.member_health import (
 from blackstart.emulator.decisions.scaling_group import COUNTED, LEAVING, GroupSnapshot
 from blackstart.emulator.decisions.target_health import TargetHealth
 from blackstart.emulator.parameters import Parameters
+
+REBALANCE_RECOMMENDATION = "EC2 Instance Rebalance Recommendation"
 
 
 class AutoScalingController:
@@ -85,6 +87,14 @@ class AutoScalingController:
                 return group, memory, memory.members[instance_id]
         return None
 
+    def discard_warm(self, instance_id: str, cause: str, now_s: float) -> Activity | None:
+        """Terminate an instance of a warm pool; None when it is in none."""
+        for group in self._store.groups():
+            memory = self._memories.get(group.arn)
+            if memory is not None and instance_id in memory.pool and self._capacity.reserve is not None:
+                return self._capacity.reserve.discard(group, memory, memory.pool[instance_id], cause, now_s)
+        return None
+
     def group_of(self, instance_id: str) -> Any | None:
         """The group that an instance is a member of, or None."""
         found = self.member(instance_id)
@@ -94,6 +104,13 @@ class AutoScalingController:
         """Set the desired capacity; the words say who does, as AWS's causes have it."""
         self.memory(group, now_s).next_words = words
         self._store.set_desired(group, desired)
+
+    def hear(self, event: Event) -> None:
+        """EC2's rebalance recommendations are acted on at once; everything else is found at the next look."""
+        if event.detail_type == REBALANCE_RECOMMENDATION:
+            found = self.member(event.detail["instance-id"])
+            if found is not None:
+                found[1].stale = True
 
     def last_activity_end_s(self, group: Any) -> float | None:
         """When the group's last scaling activity ended, None while one is in progress or when there was none."""

@@ -33,6 +33,9 @@ class Reserve(Protocol):
     def take_back(self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float) -> bool:
         """A member that scale-in selected goes back instead of being terminated; whether it does."""
 
+    def discard(self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float) -> Activity:
+        """Terminate an instance of the reserve."""
+
 
 class GroupCapacity:
     """Brings groups to the capacity that is decided for them."""

@@ -8,7 +8,7 @@ from blackstart.emulator.controllers.activity_log import Activity, ActivityLog, 
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Launched, Member
 from blackstart.emulator.controllers.group_registrations import GroupRegistrations
-from blackstart.emulator.controllers.lifecycle_hooks import ENTERING, LEAVING_GROUP, LifecycleHooks
+from blackstart.emulator.controllers.lifecycle_hooks import ENTERING, FROM_POOL, LEAVING_GROUP, LifecycleHooks
 from blackstart.emulator.decisions import activity as words
 from blackstart.emulator.decisions import member_activity
 from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
@@ -204,7 +204,7 @@ class GroupMembers:
         elif (
             member.lifecycle is Lifecycle.PENDING
             and member.launch_hooks
-            and self.hooks.begin(group, member.instance_id, ENTERING, now_s)
+            and self.hooks.begin(group, member.instance_id, FROM_POOL if member.from_pool else ENTERING, now_s)
         ):
             _progress(member.launching, ActivityStatus.MID_LIFECYCLE, 50)
             self.move(group, memory, member, Lifecycle.PENDING_WAIT)

@@ -40,8 +40,8 @@ class Member:
     """An instance of a group.
 
     register: whether it joins the group's target groups by itself; registered: those that it joined. drained_s: when
-    its draining ends; ec2_told: EC2 was asked to terminate it. launch_hooks, termination_hooks: whether it waits for
-    lifecycle hooks. launching, stepping_out, terminating: its activities (on the way in; to standby or detached; out).
+    its draining ends; ec2_told: EC2 was asked to terminate it. from_pool: it was warm before. launch_hooks,
+    termination_hooks: whether it waits for lifecycle hooks. launching, stepping_out, terminating: its activities (on the way in; to standby or detached; out).
     """
 
     instance: Launched
@@ -55,6 +55,7 @@ class Member:
     registered: set[str] = field(default_factory=set)
     drained_s: float = 0.0
     ec2_told: bool = False
+    from_pool: bool = False
     launch_hooks: bool = True
     termination_hooks: bool = True
     launching: Activity | None = None

@@ -27,6 +27,7 @@ class Passage(NamedTuple):
 
 
 ENTERING = Passage(Transition.LAUNCHING, EC2, GROUP)
+FROM_POOL = Passage(Transition.LAUNCHING, WARM_POOL, GROUP)
 LEAVING_GROUP = Passage(Transition.TERMINATING, GROUP, EC2)
 
 

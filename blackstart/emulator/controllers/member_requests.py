@@ -44,6 +44,11 @@ class MemberRequests:
         self._scaling = scaling
 
     def terminate(self, instance_id: str, decrement: bool, now_s: float) -> Activity:
+        """An instance of a warm pool does not count towards the desired capacity."""
+        cause = words.termination_cause(instance_id, moment(now_s), 0, 0)
+        warm = self._scaling.discard_warm(instance_id, cause, now_s)
+        if warm is not None:
+            return warm
         group, memory, member = self._managed(instance_id)
         running = member.terminating if member.lifecycle in LEAVING else member.stepping_out
         if running is not None and running.end_time is None:

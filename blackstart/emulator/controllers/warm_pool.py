@@ -126,7 +126,7 @@ class WarmPoolController:
             group, member, warm_pool_words.from_pool_description(chosen), cause, now_s, ActivityKind.LAUNCH
         )
         _progress(member.launching, ActivityStatus.PRE_IN_SERVICE, 30)
-        memory.members[chosen] = member
+        memory.members[chosen], member.from_pool = member, True
         self._scaling.members.move(group, memory, member, Lifecycle.PENDING)
         if stopped:
             self._store.start(chosen)
@@ -286,9 +286,15 @@ class WarmPoolController:
             member.launching = None
         self._to(pool, member, KEPT[settings.state])
 
+    def discard(self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float) -> Activity:
+        """Terminate an instance of the pool, which is filled again."""
+        if member.lifecycle in LEAVING and member.terminating is not None:
+            return member.terminating
+        return self._begin_termination(group, memory, member, cause, now_s)
+
     def _begin_termination(
         self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float, *, hooks: bool = True
-    ) -> None:
+    ) -> Activity:
         self._hooks.forget(member.instance_id)
         if member.launching is not None and member.launching.end_time is None:
             member.launching.finish(ActivityStatus.CANCELLED, now_s)
@@ -299,6 +305,7 @@ class WarmPoolController:
         running = self._state(member.instance_id) is InstanceState.RUNNING
         waits = running and hooks and self._hooks.begin(group, member.instance_id, OUT_OF_POOL, now_s)
         self._to(pool, member, Lifecycle.WARMED_TERMINATING_WAIT if waits else Lifecycle.WARMED_TERMINATING)
+        return member.terminating
 
     def _go(self, pool: _Pool, member: Member, state: InstanceState, now_s: float) -> None:
         if member.lifecycle is Lifecycle.WARMED_TERMINATING_WAIT:
