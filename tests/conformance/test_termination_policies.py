@@ -110,7 +110,9 @@ def test_unhealthy_instances_bypass_the_policies() -> None:
 
 
 def test_taking_several_leaves_the_zones_balanced() -> None:
-    members = [member(f"i-{zone}{index}", zone) for zone, size in (("a", 5), ("b", 3), ("c", 1)) for index in range(size)]
+    members = [
+        member(f"i-{zone}{index}", zone) for zone, size in (("a", 5), ("b", 3), ("c", 1)) for index in range(size)
+    ]
     chosen = taken(group(), *members, count=6)
     left = [one.zone for one in members if one.instance_id not in chosen]
     assert sorted(left) == ["a", "b", "c"]

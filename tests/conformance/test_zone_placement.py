@@ -1,11 +1,12 @@
 """Where a group's instances are, also when a zone has no capacity; controllers on moto, with a manual clock.
 
-Sources: EC2 Auto Scaling user guide: "Instance distribution", "Rebalancing activities", "Auto Scaling group Availability
-Zone distribution", "Auto Scaling group zonal shift", "Troubleshoot: EC2 instance launch failures".
+Sources: EC2 Auto Scaling user guide: "Instance distribution", "Rebalancing activities", "Auto Scaling group
+Availability Zone distribution", "Auto Scaling group zonal shift", "Troubleshoot: EC2 instance launch failures".
 """
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ def test_failed_launches_are_tried_again_after_pauses_that_double_up_to_the_long
         tier.capacity(a=0, b=0, c=0)
         tier.rig.run(600)
         times = sorted(activity["StartTime"] for activity in tier.failures() if A in activity["Details"])
-        pauses = [(later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)]
+        pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
         assert pauses == pytest.approx([30, 60, 120, 120, 120, 120], abs=2)
         assert len(times) * 3 == len(tier.failures())
     finally:
@@ -127,7 +128,9 @@ def test_a_zone_that_recovers_is_balanced_by_launching_before_terminating(tier: 
         smallest = min(smallest, len(tier.stack.members()))
     assert tier.zones() == {A: 2, B: 2, C: 2}
     assert smallest == 6
-    causes = {activity["Description"].split(":")[0]: activity["Cause"] for activity in reversed(tier.stack.activities())}
+    causes = {
+        activity["Description"].split(":")[0]: activity["Cause"] for activity in reversed(tier.stack.activities())
+    }
     assert "An instance was launched to aid in balancing the group's zones." in causes["Launching a new EC2 instance"]
     assert (
         f"instances were launched to balance instances in zones {A} with other zones resulting in more than desired "
