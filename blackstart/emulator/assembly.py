@@ -15,6 +15,7 @@ from blackstart.emulator.controllers.alarms import AlarmsController
 from blackstart.emulator.controllers.auto_scaling import AutoScalingController
 from blackstart.emulator.controllers.ec2_capacity import Ec2Capacity
 from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController, ServiceSettings
+from blackstart.emulator.controllers.event_bus import Event
 from blackstart.emulator.controllers.group_metrics import GroupMetricsController
 from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.instance_alarm_actions import InstanceAlarmActions
@@ -180,6 +181,10 @@ def assemble(
     from blackstart.emulator.adapters.moto_lifecycle_hooks import MotoHooks
     from blackstart.emulator.adapters.moto_network import MotoNetwork
 
+    def tell_of_spot(event: Event) -> None:
+        events(event)
+        scaling.hear(event)
+
     def zone_away(arn: str) -> str | None:
         return shifts.shifted_zone(arn)
 
@@ -211,7 +216,7 @@ def assemble(
         events=events,
     )
     room = Ec2Capacity(capacity or {}, lambda: ec2.occupied)
-    spot = SpotInterruptions(ec2, events, instances.interruption_behaviour)
+    spot = SpotInterruptions(ec2, tell_of_spot, instances.interruption_behaviour)
     network = NetworkView(declared_network)
     shifts = ZonalShiftsController(
         arc_zonal_shift.MotoManagedResources(),
