@@ -141,3 +141,20 @@ def test_the_tightest_limit_is_the_one_that_is_told() -> None:
     assert count(1, 4, []) == 4
     assert count(1, 4, [some]) == 2
     assert count(1, 4, [some, none]) == none
+
+
+def test_a_type_that_a_zone_does_not_offer_is_refused_there(rig: Rig) -> None:
+    assert refused(rig, 1, 1, "t3.micro", **in_zone("us-east-1e")) == (
+        "Unsupported",
+        "Your requested instance type (t3.micro) is not supported in your requested Availability Zone (us-east-1e). "
+        "Please retry your request by not specifying an Availability Zone or choosing us-east-1a, us-east-1b, "
+        "us-east-1c, us-east-1d, us-east-1f.",
+    )
+
+
+def test_an_unknown_type_is_refused_where_types_are_checked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moto.settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION", True)
+    assert refused(rig, 1, 1, "t3.gigantic") == (
+        "InvalidParameterValue",
+        "Invalid value 't3.gigantic' for InstanceType.",
+    )

@@ -8,6 +8,7 @@ StopIteration when a subnet is full).
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from blackstart.emulator.adapters.ec2_offerings import check_offered, zones_offering
 from blackstart.emulator.adapters.ec2_refusals import refused
 from blackstart.emulator.adapters.moto_ec2 import MotoInstances, Room
 from blackstart.emulator.adapters.moto_ec2_template import template_version
@@ -125,6 +126,7 @@ class MotoLaunches:
         interfaces = _interfaces(wanted)
         subnet = _subnet(backend, wanted, interfaces)
         zone = self._zone(backend, wanted, subnet, instance_type, least)
+        check_offered(backend.region_name, zone, instance_type)
         subnet = subnet or backend.get_default_subnets().get(zone)  # without one, moto invents an address
         number = count(least, most, self._limits(backend, wanted, subnet, zone, instance_type))
         if isinstance(number, TooFew):
@@ -139,8 +141,8 @@ class MotoLaunches:
             **{
                 **extra,
                 "instance_type": instance_type,
-                "is_instance_type_default": not wanted.get("InstanceType"),
-                "placement": zone,
+                "is_instance_type_default": True,  # checked already, and much faster
+                "placement": None if subnet is not None else zone,
                 "placement_hostid": (wanted.get("Placement") or {}).get("HostId"),
                 "region_name": backend.region_name,
                 "subnet_id": subnet.id if subnet is not None else None,
@@ -179,7 +181,8 @@ class MotoLaunches:
         if named:
             return str(named)
         zones = sorted(backend.get_default_subnets())
-        for zone in zones:
+        offering = zones_offering(backend.region_name).get(instance_type, zones)
+        for zone in (zone for zone in zones if zone in offering):
             room = self._room(zone, instance_type)
             if room is None or room >= least:
                 return str(zone)
