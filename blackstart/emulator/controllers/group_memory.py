@@ -41,7 +41,8 @@ class Member:
 
     register: whether it joins the group's target groups by itself; registered: those that it joined. drained_s: when
     its draining ends; ec2_told: EC2 was asked to terminate it. from_pool: it was warm before. launch_hooks,
-    termination_hooks: whether it waits for lifecycle hooks. launching, stepping_out, terminating: its activities (on the way in; to standby or detached; out).
+    termination_hooks: whether it waits for lifecycle hooks. launching, stepping_out, terminating: its activities (on
+    the way in; to standby or detached; out).
     """
 
     instance: Launched
