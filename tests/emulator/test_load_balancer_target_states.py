@@ -69,6 +69,9 @@ class Wall:
         self.targets: dict[tuple[str, int], Reach] = {}
         self.listeners: dict[str, Reach] = {}
 
+    def changed(self, target: str) -> int:
+        return hash(frozenset(self.targets.items()))
+
     def target_reach(self, load_balancer_arn: str, node_zone: str, target: str, port: int) -> Reach:
         del load_balancer_arn, target
         return self.targets.get((node_zone, port), Reach.OPEN)

@@ -7,8 +7,7 @@ changing the groups of an instance or of its interface changes both (`modify_ins
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from blackstart.emulator.adapters import moto_backends
 from blackstart.emulator.adapters.patches import Patches
@@ -32,15 +31,33 @@ _TCP = ("-1", "all", "tcp", "6")
 _cached_span = lru_cache(maxsize=4096)(span_of)
 
 
+class _Settled(NamedTuple):
+    """An instance's place and what it was made of. groups: of moto's, or their ids."""
+
+    subnet: Place
+    address: str
+    groups: list[Any]
+    place: Place
+
+
 class MotoNetwork:
-    """The network in moto's EC2 backends, and the load balancers in it."""
+    """The network in moto's EC2 backends, and the load balancers in it. Places that have not changed are not made anew:
+    there are thousands of them, and they are asked for at every tick.
+    """
+
+    def __init__(self) -> None:
+        self._subnets: dict[str, Place] = {}
+        self._settled: dict[str, _Settled] = {}
+        self._instances: dict[str, Place] = {}
+        self._addresses: dict[tuple[str, str], Place] = {}
 
     def facts(self) -> NetworkFacts:
         """Everything as it is declared now."""
         groups: dict[str, SecurityGroup] = {}
         acls: dict[str, NetworkAcl] = {}
-        instances: dict[str, Place] = {}
         subnets: dict[str, Place] = {}
+        settled: dict[str, _Settled] = {}
+        changed = False
         for backend in moto_backends.existing("ec2"):
             for group in _groups(backend):
                 complete_default(group)
@@ -48,10 +65,36 @@ class MotoNetwork:
                     tuple(_rules(backend, group.ingress_rules)), tuple(_rules(backend, group.egress_rules))
                 )
             acls.update((acl.id, _acl(acl)) for acl in backend.network_acls.values())
-            subnets.update(_subnets(backend))
-            instances.update(_instances(backend, subnets))
-        addresses = {(place.vpc, str(IPv4Address(place.addresses[0].first))): place for place in instances.values()}
-        return NetworkFacts(dict(_balancers(subnets)), instances, addresses, Rulebook(groups, acls))
+            subnets.update((one, self._unless_known(one, place)) for one, place in _subnets(backend))
+            changed = self._settle(backend, subnets, settled) or changed
+        if changed or len(settled) != len(self._settled):
+            self._instances = {instance_id: one.place for instance_id, one in settled.items()}
+            self._addresses = {(one.place.vpc, one.address): one.place for one in settled.values()}
+        self._subnets, self._settled = subnets, settled
+        return NetworkFacts(dict(_balancers(subnets)), self._instances, self._addresses, Rulebook(groups, acls))
+
+    def _unless_known(self, subnet_id: str, place: Place) -> Place:
+        known = self._subnets.get(subnet_id)
+        return known if known == place else place
+
+    def _settle(self, backend: Any, subnets: dict[str, Place], settled: dict[str, _Settled]) -> bool:
+        """Note where each instance is; a terminated one has no place any more, and its address may be another's.
+
+        Returns whether one of them is somewhere else than before, or is new.
+        """
+        before, changed = self._settled, False
+        for reservation in list(backend.reservations.values()):
+            for instance in reservation.instances:
+                subnet, address = subnets.get(instance.subnet_id or ""), instance.private_ip
+                if subnet is None or not address or instance.state == "terminated":
+                    continue
+                known, groups = before.get(instance.id), _groups_of(instance)
+                if known is None or known.subnet is not subnet or known.address != address or known.groups != groups:
+                    ids = frozenset(group if isinstance(group, str) else group.id for group in groups)
+                    place = subnet._replace(addresses=(_cached_span(address),), groups=ids)
+                    known, changed = _Settled(subnet, address, list(groups), place), True
+                settled[instance.id] = known
+        return changed
 
     def install(self, patches: Patches) -> None:
         from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
@@ -129,19 +172,8 @@ def _subnets(backend: Any) -> Iterator[tuple[str, Place]]:
             yield subnet.id, Place(addresses, vpc=subnet.vpc_id, subnet=subnet.id, acl=acl_of.get(subnet.id, ""))
 
 
-def _instances(backend: Any, subnets: dict[str, Place]) -> Iterator[tuple[str, Place]]:
-    """Each instance; a terminated one has no place any more, and its address may be another's."""
-    for reservation in list(backend.reservations.values()):
-        for instance in reservation.instances:
-            subnet = subnets.get(instance.subnet_id or "")
-            if subnet is not None and instance.private_ip and instance.state != "terminated":
-                address = (_cached_span(instance.private_ip),)
-                yield instance.id, subnet._replace(addresses=address, groups=_groups_of(instance))
-
-
-def _groups_of(instance: Any) -> frozenset[str]:
-    groups = instance.security_groups or next(iter(instance.nics.values()))._group_set if instance.nics else []
-    return frozenset(group if isinstance(group, str) else group.id for group in groups)
+def _groups_of(instance: Any) -> list[Any]:
+    return instance.security_groups or next(iter(instance.nics.values()))._group_set if instance.nics else []
 
 
 def _balancers(subnets: dict[str, Place]) -> Iterator[tuple[str, BalancerPlaces]]:

@@ -46,14 +46,22 @@ class LoadBalancerStore(Protocol):
 
 
 class Network(Protocol):
-    """What the network does to new connections. target: an instance id or an IP address."""
+    """What the network does to new connections. target: an instance id or an IP address.
 
+    changed: another number than before when what reaches a target may have changed.
+    """
+
+    def changed(self, target: str) -> int: ...
     def target_reach(self, load_balancer_arn: str, node_zone: str, target: str, port: int) -> Reach: ...
     def listener_reach(self, load_balancer_arn: str, zone: str, port: int) -> Reach: ...
 
 
 class OpenNetwork:
     """A network that lets everything pass."""
+
+    def changed(self, target: str) -> int:
+        del target
+        return 0
 
     def target_reach(self, load_balancer_arn: str, node_zone: str, target: str, port: int) -> Reach:
         del load_balancer_arn, node_zone, target, port

@@ -166,12 +166,11 @@ class LoadBalancingController:
     def _drop_terminated(self, groups: tuple[TargetGroupFacts, ...]) -> None:
         """A terminated instance leaves its target groups, unless its Auto Scaling group has yet to notice."""
         facts = self._facts()
-        for group in groups:
+        terminated = {fact.instance_id for fact in facts.values() if fact.state is InstanceState.TERMINATED}
+        for group in groups if terminated else ():
             for registration in self._book.registrations(group.arn):
-                fact = facts.get(registration.target_id)
                 if (
-                    fact is not None
-                    and fact.state is InstanceState.TERMINATED
+                    registration.target_id in terminated
                     and registration.draining_until_s is None
                     and not self._deregisters_itself(registration.target_id)
                 ):

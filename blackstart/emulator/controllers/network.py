@@ -1,7 +1,7 @@
 """The network as the load balancers' nodes meet it: who reaches whom, read from moto and kept until it changes."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from blackstart.emulator.decisions.reachability import Obstacle, Passage, Place, Rulebook, passage
 from blackstart.emulator.snapshot import Reach
@@ -48,6 +48,9 @@ class NetworkView:
         self._passages: dict[_Way, Passage] = {}
         self._before: dict[_Way, Passage] = {}
         self._asked: set[_Way] = set()
+        self._looks = 0
+        self._all_changed = 0
+        self._changed: dict[str, int] = {}
 
     def refresh(self) -> None:
         """Look at the network once more. Answers stay as long as the rules and the two ends do."""
@@ -55,6 +58,37 @@ class NetworkView:
         facts = self._store.facts()
         if facts == self._facts:
             return
+        self._looks += 1
+        if facts.rules == self._facts.rules and facts.balancers == self._facts.balancers:
+            self._take_targets(facts)
+        else:
+            self._take(facts)
+        self._facts = facts
+
+    def changed(self, target: str) -> int:
+        """A number that is another one when what reaches a target may have changed: an instance id or an address."""
+        return self._changed.get(target, self._all_changed)
+
+    def _take_targets(self, facts: NetworkFacts) -> None:
+        """Facts that differ in some targets only: what is known of the others stays."""
+        old = self._facts
+        addresses = {address for _, address in _different(old.addresses, facts.addresses)}
+        others = _different(old.instances, facts.instances) | addresses
+        for target in others:
+            self._changed[target] = self._looks
+        known = {**self._before, **self._passages}
+        self._before = {
+            way: found for way, found in known.items() if way.target_id not in others or None not in _ends(way, facts)
+        }
+        self._passages = {
+            way: found
+            for way, found in self._passages.items()
+            if way.target_id not in others or (way in self._before and _ends(way, facts) == _ends(way, old))
+        }
+
+    def _take(self, facts: NetworkFacts) -> None:
+        self._all_changed = self._looks
+        self._changed.clear()
         known = {**self._before, **self._passages}
         self._before = {way: found for way, found in known.items() if None not in _ends(way, facts)}
         same_rules = facts.rules == self._facts.rules
@@ -63,7 +97,6 @@ class NetworkView:
             for way, found in self._passages.items()
             if same_rules and way in self._before and _ends(way, facts) == _ends(way, self._facts)
         }
-        self._facts = facts
 
     def tick(self, now_s: float) -> None:
         """A controller's turn: before the load balancers'."""
@@ -128,6 +161,14 @@ class NetworkView:
         source, target = _ends(way, self._facts)
         place = {Obstacle.SOURCE_GROUPS: source, Obstacle.TARGET_GROUPS: target}.get(found.obstacle)
         return f" ({', '.join(sorted(place.groups or ()))})" if place is not None else ""
+
+
+_Key = TypeVar("_Key")
+
+
+def _different(one: Mapping[_Key, Place], other: Mapping[_Key, Place]) -> set[_Key]:
+    """The keys under which two mappings hold different places."""
+    return {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
 
 
 def _ends(way: _Way, facts: NetworkFacts) -> tuple[Place | None, Place | None]:

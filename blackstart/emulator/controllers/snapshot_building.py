@@ -1,5 +1,6 @@
 """From what is declared, registered and running to the snapshot that the data plane works from."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from blackstart.emulator.controllers.load_balancer_facts import (
 )
 from blackstart.emulator.controllers.target_book import TargetBook
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
-from blackstart.emulator.decisions.target_registration import Held, Registration, held, reach
+from blackstart.emulator.decisions.target_registration import ENDS, STOPS, Held, Registration, held, reach
 from blackstart.emulator.snapshot import LoadBalancerSnapshot, NodeSnapshot, Reach, TargetGroupSnapshot, TargetSnapshot
 
 NO_ADDRESS = "127.0.0.0"
@@ -20,11 +21,19 @@ NO_ADDRESS = "127.0.0.0"
 
 
 class BuiltTarget(NamedTuple):
-    """held: why the health checks do not decide, None when they do. made_of: what both were made from."""
+    """held: why the health checks do not decide, None when they do. made_of: what both were made from.
+
+    Nothing is worked out again before `good_until_s` while registration, fact and what the network says (`network`) are
+    the same.
+    """
 
     snapshot: TargetSnapshot
     held: Held | None
     made_of: tuple[Any, ...]
+    registration: Registration
+    fact: InstanceFact | None
+    network: int
+    good_until_s: float
 
 
 class GroupUse(NamedTuple):
@@ -57,6 +66,7 @@ class SnapshotBuilder:
         self._shifted_zone = shifted_zone
         self._target_state_delay_s = target_state_delay_s
         self._targets: dict[str, dict[tuple[str, int], BuiltTarget]] = {}
+        self._made_for: dict[str, tuple[Any, ...]] = {}
 
     def load_balancers(self, balancers: Iterable[LoadBalancerFacts]) -> tuple[LoadBalancerSnapshot, ...]:
         return tuple(
@@ -114,10 +124,23 @@ class SnapshotBuilder:
         now_s: float,
     ) -> tuple[TargetSnapshot, ...]:
         built: dict[tuple[str, int], BuiltTarget] = {}
+        made_for = (use, group.by_address, group.health_check.port)
+        same = self._made_for.get(group.arn) == made_for
+        self._made_for[group.arn] = made_for
+        find, changed = instances.by_address if group.by_address else instances.by_id, self._network.changed
         for registration in self._book.registrations(group.arn):
             key = (registration.target_id, registration.port)
-            fact = instances.by_address(key[0]) if group.by_address else instances.by_id(key[0])
-            built[key] = self._target(group, use, registration, fact, before.get(key), now_s)
+            fact, known = find(key[0]), before.get(key)
+            if (
+                known is None
+                or not same
+                or known.registration is not registration
+                or known.fact is not fact
+                or known.network != changed(key[0])
+                or now_s >= known.good_until_s
+            ):
+                known = self._target(group, use, registration, fact, known, now_s)
+            built[key] = known
         self._targets[group.arn] = built
         return tuple(target.snapshot for target in built.values())
 
@@ -142,10 +165,22 @@ class SnapshotBuilder:
             now_s=now_s,
         )
         reached = self._reached(group, use, registration) if use is not None else ({}, {})
-        made_of = (registration, fact, zone, decided, reached)
-        if before is not None and before.made_of == made_of:
-            return before
-        return BuiltTarget(_target_snapshot(registration, fact, zone, decided, reached), decided, made_of)
+        seen = (fact.private_ip, fact.address, fact.state) if fact else None
+        made_of = (registration, seen, zone, decided, reached)
+        same = before is not None and before.made_of == made_of
+        snapshot = before.snapshot if same and before else _target_snapshot(registration, fact, zone, decided, reached)
+        network = self._network.changed(registration.target_id)
+        good_until_s = -math.inf if any(reached) else self._good_until_s(fact, now_s)
+        return BuiltTarget(snapshot, decided, made_of, registration, fact, network, good_until_s)
+
+    def _good_until_s(self, fact: InstanceFact | None, now_s: float) -> float:
+        """A cut is asked about at each look, so that it is explained, and so is a target without an instance: its zone
+        is its subnet's. The rest is decided anew only when an instance's end or stop begins to show.
+        """
+        if fact is None:
+            return -math.inf
+        shows_s = fact.since_s + self._target_state_delay_s
+        return shows_s if fact.state in (*STOPS, *ENDS) and now_s < shows_s else math.inf
 
     def _reached(
         self, group: TargetGroupFacts, use: GroupUse, registration: Registration
