@@ -325,7 +325,7 @@ def service_port(
     target_groups: tuple[str, ...], balancers: "MotoLoadBalancers", book: TargetBook, instance_id: str
 ) -> int | None:
     """The port of the first of the target groups of an instance's group, else of a registration, else None."""
-    ports = {facts.arn: facts.port for facts in balancers.target_groups()}
+    ports = balancers.ports()
     for arn in target_groups:
         if arn in ports:
             return ports[arn]

@@ -49,6 +49,10 @@ class MotoLoadBalancers:
             for group in target_groups()
         )
 
+    def ports(self) -> dict[str, int]:
+        """The target groups' own ports, by ARN."""
+        return {group.arn: int(group.port) for group in target_groups()}
+
     def zone_of_address(self, target_group_arn: str, address: str) -> str | None:
         """The zone of the subnet that an address of a target group's network lies in; None outside of it."""
         for group in target_groups():
