@@ -79,3 +79,40 @@ def test_an_alarm_and_its_metric_go_in_and_out_as_forms_and_xml(call, clock):
 
 def test_an_error_is_aws_xml(call):
     assert "<Code>ValidationError</Code>" in call("PutMetricAlarm", AlarmName="a")
+
+
+def test_a_composite_alarm_goes_in_and_out_as_forms_and_xml(call, clock):
+    for name in ("child", "suppressor"):
+        call(
+            "PutMetricAlarm",
+            AlarmName=name,
+            Namespace="App",
+            MetricName="M",
+            Statistic="Sum",
+            Period="60",
+            EvaluationPeriods="1",
+            Threshold="1",
+            ComparisonOperator="GreaterThanThreshold",
+            TreatMissingData="ignore",
+        )
+    call(
+        "PutCompositeAlarm",
+        **{
+            "AlarmName": "top",
+            "AlarmRule": "ALARM(child)",
+            "ActionsEnabled": "true",
+            "ActionsSuppressor": "suppressor",
+            "ActionsSuppressorWaitPeriod": "60",
+            "ActionsSuppressorExtensionPeriod": "0",
+            "AlarmActions.member.1": "arn:aws:sns:us-east-1:123456789012:none",
+        },
+    )
+    clock[0] += 1
+    call("DescribeAlarms")
+    call("SetAlarmState", AlarmName="child", StateValue="ALARM", StateReason="a drill")
+    described = call("DescribeAlarms", **{"AlarmTypes.member.1": "CompositeAlarm"})
+    assert "<StateValue>ALARM</StateValue>" in described
+    assert "<ActionsSuppressedBy>WaitPeriod</ActionsSuppressedBy>" in described
+    assert "<ActionsSuppressorWaitPeriod>60</ActionsSuppressorWaitPeriod>" in described
+    assert "<AlarmName>child</AlarmName>" in call("DescribeAlarms", ChildrenOfAlarmName="top")
+    assert "<AlarmName>top</AlarmName>" in call("DescribeAlarms", ParentsOfAlarmName="child")

@@ -75,13 +75,18 @@ def list_metrics(store: MetricStore, scope: Scope, params: Mapping[str, Any], cl
     wanted = [(d["Name"], d.get("Value")) for d in params.get("Dimensions") or ()]
     since_s = clocks.now_s() - (RECENT_S if params.get("RecentlyActive") == "PT3H" else LISTED_S)
     found = [
+        key
+        for key in store.keys(*scope, params.get("Namespace"), params.get("MetricName"))
+        if all(any(n == name and value in (None, v) for n, v in key.dimensions) for name, value in wanted)
+        and store.newest_s(key) >= since_s
+    ]
+    answer = page(found, "Metrics", params.get("NextToken"), 500)
+    answer["Metrics"] = [
         {
             "Namespace": key.namespace,
             "MetricName": key.name,
             "Dimensions": [{"Name": name, "Value": value} for name, value in key.dimensions],
         }
-        for key in store.keys(*scope, params.get("Namespace"), params.get("MetricName"))
-        if all(any(n == name and value in (None, v) for n, v in key.dimensions) for name, value in wanted)
-        and store.newest_s(key) >= since_s
+        for key in answer["Metrics"]
     ]
-    return page(found, "Metrics", params.get("NextToken"), 500)
+    return answer
