@@ -311,3 +311,23 @@ def wide_subnets(tier: Tier) -> list[str]:
         ]["SubnetId"]
         for index, zone in enumerate(web_stack.ZONES)
     ]
+
+
+def test_what_has_no_effect_on_a_groups_instances_is_said(tier: Tier) -> None:
+    tier.stack.asg.create_auto_scaling_group(
+        AutoScalingGroupName="mixed",
+        MixedInstancesPolicy={
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": tier.stack.template},
+                "Overrides": [{"InstanceType": "t3.micro", "WeightedCapacity": "2"}],
+            }
+        },
+        TerminationPolicies=["arn:aws:lambda:us-east-1:123456789012:function:choose:1"],
+        MinSize=0,
+        MaxSize=1,
+        VPCZoneIdentifier=tier.stack.subnets[0],
+    )
+    said = tier.rig.unserved()
+    assert "the instance weights of mixed: each instance counts as one" in said
+    assert "the custom termination policy of mixed is not asked" in said
+    assert not any("web" in reason for reason in said)

@@ -9,6 +9,8 @@ from blackstart.emulator.adapters import (
     moto_ec2_template,
     moto_events,
     moto_fis,
+    moto_group_settings,
+    moto_group_launch,
     moto_lifecycle_hooks,
 )
 from blackstart.emulator.adapters.moto_elbv2_ledger import unserved_load_balancing
@@ -32,6 +34,8 @@ def _events_and_instances() -> Iterator[Unserved]:
     yield from moto_ec2_template.unserved()
     yield from moto_fis.unserved()
     yield from moto_lifecycle_hooks.unserved()
+    yield from moto_group_settings.unserved()
+    yield from moto_group_launch.unserved()
 
 
 def _scaling() -> Iterator[Unserved]:
@@ -47,10 +51,6 @@ def _scaling() -> Iterator[Unserved]:
         for group in backend.autoscaling_groups.values():
             if group.warm_pool is not None and group.warm_pool.pool_state == "Hibernated":
                 yield _of_group(group.name, f"the warm pool of {group.name} stops its instances, memory is not kept")
-            if group.mixed_instances_policy:
-                yield _of_group(
-                    group.name, f"the mixed instances policy of {group.name}: only its launch template is used"
-                )
             if group.load_balancer_names:
                 yield _of_group(group.name, f"the classic load balancers of {group.name} are not served")
 
