@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from blackstart.emulator.decisions.group_metrics import METRICS, GroupSizes, WarmPool, group_values
 from blackstart.emulator.decisions.scaling_group import Lifecycle
+from blackstart.emulator.protocol import CounterRow, Counters
 
 OF_WARM_POOLS = {name for name in METRICS if "WarmPool" in name}
 
@@ -214,6 +215,55 @@ def test_instances_of_a_launch_configuration_are_monitored_in_detail_unless_it_s
     facts = rig.controllers.ec2.facts
     launched = {group["AutoScalingGroupName"]: facts[group["Instances"][0]["InstanceId"]] for group in groups}
     assert {name: fact.detailed_monitoring for name, fact in launched.items()} == monitored
+
+
+def test_instances_of_a_launch_template_are_monitored_in_detail_only_when_it_says_so(rig, stack):
+    described = {fact.detailed_monitoring for fact in rig.controllers.ec2.facts.values()}
+    assert described == {False}
+    stack.ec2.create_launch_template_version(
+        LaunchTemplateId=stack.template, SourceVersion="1", LaunchTemplateData={"Monitoring": {"Enabled": True}}
+    )
+    stack.asg.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=4)
+    rig.run(60)
+    assert [fact.detailed_monitoring for fact in rig.controllers.ec2.facts.values()].count(True) == 1
+
+
+def test_a_stack_under_load_shows_requests_per_target_over_the_api(rig, stack):
+    """The metric of a target tracking policy on requests: its dimensions, and its Sum."""
+    row = CounterRow(
+        load_balancer_arn=stack.balancer, target_group_arn=stack.target_group, zone="us-east-1a", requests=9
+    )
+    rig.run(60 - rig.now_s % 60)
+    rig.controllers.apply(Counters(bucket_start_s=rig.now_s, rows=(row,)))
+    rig.run(60)
+    found = rig.client("cloudwatch").get_metric_data(
+        StartTime=datetime.fromtimestamp(rig.now_s - 120, UTC),
+        EndTime=datetime.fromtimestamp(rig.now_s, UTC),
+        MetricDataQueries=[
+            {
+                "Id": f"m{index}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/ApplicationELB",
+                        "MetricName": "RequestCountPerTarget",
+                        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+                    },
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+            for index, dimensions in enumerate(
+                (
+                    {"TargetGroup": stack.target_group.rpartition(":")[2]},
+                    {
+                        "TargetGroup": stack.target_group.rpartition(":")[2],
+                        "LoadBalancer": stack.balancer.rpartition(":loadbalancer/")[2],
+                    },
+                )
+            )
+        ],
+    )["MetricDataResults"]
+    assert [result["Values"] for result in found] == [[30.0], [30.0]], "9 real requests at speed 10, over 3 targets"
 
 
 # --- through all controllers
