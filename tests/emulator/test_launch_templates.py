@@ -275,3 +275,13 @@ def test_a_launch_configuration_is_launched_by_as_well(rig: Rig) -> None:
     assert shown["KeyName"] == "key"
     assert shown["IamInstanceProfile"]["Arn"].endswith("instance-profile/web")
     assert sorted(device["DeviceName"] for device in shown["BlockDeviceMappings"]) == ["/dev/sda1", "/dev/sdf"]
+
+
+def test_a_private_address_is_one_of_the_subnet_that_nobody_has(rig: Rig) -> None:
+    network, ec2 = Network(rig), rig.client("ec2")
+    wanted = {"ImageId": IMAGE, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "SubnetId": network.subnet}
+    ec2.run_instances(**wanted, PrivateIpAddress="10.0.1.50")
+    for address, code in (("10.0.1.50", "InvalidIPAddress.InUse"), ("10.0.2.50", "InvalidParameterValue")):
+        with pytest.raises(ClientError) as error:
+            ec2.run_instances(**wanted, PrivateIpAddress=address)
+        assert error.value.response["Error"]["Code"] == code

@@ -11,6 +11,22 @@ from typing import Any, Protocol
 from blackstart.emulator.adapters.ec2_offerings import check_offered, zones_offering
 from blackstart.emulator.adapters.ec2_refusals import refused
 from blackstart.emulator.adapters.moto_ec2 import MotoInstances, Room
+from blackstart.emulator.adapters.moto_ec2_parameters import (
+    block_devices,
+    check_address,
+    check_combination,
+    counts,
+    earlier_reservation,
+    free_addresses,
+    given_inside_moto,
+    image_of,
+    interfaces_of,
+    is_true,
+    of_configuration,
+    remember,
+    subnet_of,
+    template_marks,
+)
 from blackstart.emulator.adapters.moto_ec2_template import template_version
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.decisions import ec2_capacity
@@ -58,18 +74,18 @@ class MotoLaunches:
         from moto.core.responses import ActionResult
 
         given = {name: value for name, value in response.params.items() if name not in ("Action", "Version", "DryRun")}
-        least, most = _counts(given)
+        least, most = counts(given)
         backend, token = response.ec2_backend, given.get("ClientToken")
-        earlier = _earlier(backend, token, given) if token else None
+        earlier = earlier_reservation(backend, token, given) if token else None
         if earlier is not None:
             return ActionResult(earlier)
         template = given.pop("LaunchTemplate", None)
         wanted = completed(template_version(backend, template).data if template else {}, given)
-        _check_combination(given, wanted)
+        check_combination(given, wanted)
         response.error_on_dryrun()
         reservation = self.launch(backend, wanted, least, most, template)
         if token:
-            _remember(backend, token, {**given, "LaunchTemplate": template} if template else given, reservation)
+            remember(backend, token, {**given, "LaunchTemplate": template} if template else given, reservation)
         return ActionResult(reservation)
 
     def _run(
@@ -82,33 +98,9 @@ class MotoLaunches:
         **kwargs: Any,
     ) -> Any:
         """A launch from inside moto: Auto Scaling, CloudFormation, fleets, spot requests."""
-        given: dict[str, Any] = {
-            "ImageId": image_id,
-            "UserData": user_data,
-            "SecurityGroups": security_group_names,
-            "SecurityGroupIds": kwargs.pop("security_group_ids", None),
-            "InstanceType": None if kwargs.pop("is_instance_type_default", False) else kwargs.get("instance_type"),
-            "SubnetId": kwargs.pop("subnet_id", None),
-            "KeyName": kwargs.pop("key_name", None),
-            "PrivateIpAddress": kwargs.pop("private_ip", None),
-            "NetworkInterfaces": kwargs.pop("nics", None),
-            "BlockDeviceMappings": kwargs.pop("block_device_mappings", None),
-            "EbsOptimized": kwargs.pop("ebs_optimized", None),
-            "MetadataOptions": kwargs.pop("metadata_options", None),
-            "InstanceInitiatedShutdownBehavior": kwargs.pop("instance_initiated_shutdown_behavior", None),
-            "TagSpecifications": [
-                {"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in own.items()]}
-                for kind, own in (kwargs.pop("tags", None) or {}).items()
-            ],
-        }
-        if kwargs.get("placement"):
-            given["Placement"] = {"AvailabilityZone": kwargs.pop("placement")}
-        if str(kwargs.pop("monitoring_state", "disabled")).lower() != "disabled":
-            given["Monitoring"] = {"Enabled": True}
-        if kwargs.pop("instance_market_options", None) or kwargs.get("lifecycle") == "spot":
-            given["InstanceMarketOptions"] = {"MarketType": "spot"}
+        given = given_inside_moto(image_id, user_data, security_group_names, kwargs)
         template = kwargs.pop("launch_template", None)
-        base = template_version(backend, template).data if template else _of_configuration(kwargs.get("launch_config"))
+        base = template_version(backend, template).data if template else of_configuration(kwargs.get("launch_config"))
         wanted = completed(base, given)
         least = int(kwargs.pop("min_count", number))
         return self.launch(backend, wanted, least, number, template, **kwargs)
@@ -123,18 +115,19 @@ class MotoLaunches:
         if self._moto is None:
             raise RuntimeError("moto's launches are not replaced")
         instance_type = str(wanted.get("InstanceType") or extra.get("instance_type") or DEFAULT_TYPE)
-        interfaces = _interfaces(wanted)
-        subnet = _subnet(backend, wanted, interfaces)
+        interfaces = interfaces_of(wanted)
+        subnet = subnet_of(backend, wanted, interfaces)
         zone = self._zone(backend, wanted, subnet, instance_type, least)
         check_offered(backend.region_name, zone, instance_type)
         subnet = subnet or backend.get_default_subnets().get(zone)  # without one, moto invents an address
+        check_address(subnet, wanted.get("PrivateIpAddress") or (interfaces or [{}])[0].get("PrivateIpAddress"))
         number = count(least, most, self._limits(backend, wanted, subnet, zone, instance_type))
         if isinstance(number, TooFew):
             raise refused(number.code, number.message)
         tags = tags_by_type(wanted.get("TagSpecifications") or [])
         reservation = self._moto(
             backend,
-            _image(backend, wanted),
+            image_of(backend, wanted),
             number,
             wanted.get("UserData"),
             list(wanted.get("SecurityGroups") or []),
@@ -151,7 +144,7 @@ class MotoLaunches:
                 "nics": interfaces,
                 "private_ip": wanted.get("PrivateIpAddress"),
                 "associate_public_ip": extra.get("associate_public_ip", wanted.get("AssociatePublicIpAddress")),
-                "tags": {**tags, "instance": {**tags.get("instance", {}), **_marks(backend, template)}},
+                "tags": {**tags, "instance": {**tags.get("instance", {}), **template_marks(backend, template)}},
                 "ebs_optimized": is_true(wanted.get("EbsOptimized")),
                 "disable_api_termination": is_true(wanted.get("DisableApiTermination")),
                 "disable_api_stop": is_true(wanted.get("DisableApiStop")),
@@ -164,7 +157,7 @@ class MotoLaunches:
                 "ipv6_address_count": wanted.get("Ipv6AddressCount"),
                 "metadata_options": wanted.get("MetadataOptions") or {},
                 "client_token": wanted.get("ClientToken", ""),
-                **_devices(backend, wanted),
+                **block_devices(backend, wanted),
             },
         )
         for instance in reservation.instances:
@@ -204,147 +197,6 @@ class MotoLaunches:
             words += " instances."
             limits.append(TooFew(free_addresses(subnet), "InsufficientFreeAddressesInSubnet", words))
         return limits
-
-
-def free_addresses(subnet: Any) -> int:
-    """AWS keeps five of a subnet's addresses."""
-    return max(0, int(subnet.cidr.num_addresses) - 5 - len(subnet._subnet_ips))
-
-
-def is_true(value: Any) -> bool:
-    return str(value).lower() == "true"
-
-
-def _counts(given: dict[str, Any]) -> tuple[int, int]:
-    least, most = int(given.pop("MinCount", 1)), int(given.pop("MaxCount", 1))
-    if least < 1 or most < 1:
-        name, value = ("minCount", least) if least < 1 else ("maxCount", most)
-        raise refused("InvalidParameterValue", f"Value ({value}) for parameter {name} is invalid. Must be at least 1.")
-    if least > most:
-        raise refused(
-            "InvalidParameterValue",
-            f"Value ({least}) for parameter minCount is invalid. minCount must not be greater than maxCount ({most}).",
-        )
-    return least, most
-
-
-def _check_combination(given: dict[str, Any], wanted: dict[str, Any]) -> None:
-    if not wanted.get("ImageId"):
-        raise refused("MissingParameter", "The request must contain the parameter ImageId")
-    if not wanted.get("NetworkInterfaces"):
-        return
-    for name, words in (
-        ("SubnetId", "an instance-level subnet ID"),
-        ("SecurityGroupIds", "an instance-level security groups"),
-        ("SecurityGroups", "an instance-level security groups"),
-        ("PrivateIpAddress", "an instance-level private IP address"),
-    ):
-        if given.get(name):
-            raise refused(
-                "InvalidParameterCombination",
-                f"Network interfaces and {words} may not be specified on the same request",
-            )
-
-
-def _earlier(backend: Any, token: str, given: dict[str, Any]) -> Any | None:
-    """The reservation that a request with the same token got."""
-    known = getattr(backend, "blackstart_client_tokens", {}).get(token)
-    if known is None:
-        return None
-    request, reservation = known
-    if request != {name: value for name, value in given.items() if name != "ClientToken"}:
-        raise refused(
-            "IdempotentParameterMismatch",
-            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
-        )
-    return reservation
-
-
-def _remember(backend: Any, token: str, given: dict[str, Any], reservation: Any) -> None:
-    if not hasattr(backend, "blackstart_client_tokens"):
-        backend.blackstart_client_tokens = {}
-    request = {name: value for name, value in given.items() if name != "ClientToken"}
-    backend.blackstart_client_tokens[token] = (request, reservation)
-
-
-def _image(backend: Any, wanted: dict[str, Any]) -> Any:
-    """The image's id; `resolve:ssm:NAME` names a parameter that has it."""
-    image = wanted.get("ImageId")
-    if not str(image).startswith("resolve:ssm:"):
-        return image
-    from moto import backends
-
-    name = str(image).removeprefix("resolve:ssm:")
-    found = backends.get_backend("ssm")[backend.account_id][backend.region_name].get_parameter(name)
-    if found is None:
-        raise refused(
-            "InvalidParameterValue", f"Value ({image}) for parameter imageId is invalid. Parameter not found."
-        )
-    return found.value
-
-
-def _interfaces(wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """Network interfaces as moto wants them: numbered, with booleans; they go with the instance unless told not to."""
-    interfaces = []
-    for index, each in enumerate(wanted.get("NetworkInterfaces") or []):
-        interface = {name: value for name, value in each.items() if value is not None}
-        interface["DeviceIndex"] = int(interface.get("DeviceIndex", index))
-        if "AssociatePublicIpAddress" in interface:
-            interface["AssociatePublicIpAddress"] = is_true(interface["AssociatePublicIpAddress"])
-        if not interface.get("NetworkInterfaceId"):
-            interface["DeleteOnTermination"] = is_true(interface.get("DeleteOnTermination", True))
-        interfaces.append(interface)
-    return sorted(interfaces, key=lambda interface: int(interface["DeviceIndex"]))
-
-
-def _subnet(backend: Any, wanted: dict[str, Any], interfaces: list[dict[str, Any]]) -> Any | None:
-    named = wanted.get("SubnetId") or next((each["SubnetId"] for each in interfaces if each.get("SubnetId")), None)
-    return backend.get_subnet(named) if named else None
-
-
-def _marks(backend: Any, template: Any) -> dict[str, str]:
-    """The tags by which AWS marks what came from a launch template."""
-    if not template:
-        return {}
-    version = template_version(backend, template)
-    return {"aws:ec2launchtemplate:id": version.template.id, "aws:ec2launchtemplate:version": str(version.number)}
-
-
-def _of_configuration(configuration: Any) -> dict[str, Any]:
-    """What a launch configuration of Auto Scaling asks for, in RunInstances' words."""
-    if configuration is None:
-        return {}
-    profile = configuration.iam_instance_profile or ""
-    metadata = configuration.metadata_options
-    return {
-        "KeyName": configuration.key_name,
-        "Monitoring": {"Enabled": is_true(configuration.instance_monitoring_enabled)},
-        "EbsOptimized": configuration.ebs_optimized,
-        "IamInstanceProfile": {"Arn" if profile.startswith("arn:") else "Name": profile} if profile else None,
-        "InstanceMarketOptions": {"MarketType": "spot"} if configuration.spot_price else None,
-        "BlockDeviceMappings": list(configuration.block_device_mapping_dict or ()),
-        "MetadataOptions": metadata if isinstance(metadata, dict) else None,
-    }
-
-
-def _devices(backend: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    """moto's argument for block devices, with a root volume where none is described; none for moto's default."""
-    described = [each for each in wanted.get("BlockDeviceMappings") or [] if each.get("Ebs")]
-    if not described:
-        return {}
-    images = backend.describe_images(filters={"image-id": _image(backend, wanted)})
-    root = images[0].root_device_name if images else "/dev/sda1"
-    if root not in [each.get("DeviceName") for each in described]:
-        described.insert(0, {"DeviceName": root, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}})
-    for each in described:
-        ebs = dict(each["Ebs"])
-        if not ebs.get("SnapshotId"):
-            ebs["VolumeSize"] = int(ebs.get("VolumeSize") or 8)
-        is_root = each["DeviceName"] == root
-        ebs["DeleteOnTermination"] = is_true(ebs.get("DeleteOnTermination", is_root))
-        ebs["Encrypted"] = is_true(ebs.get("Encrypted"))
-        each["Ebs"] = ebs
-    return {"block_device_mappings": described}
 
 
 def _complete(backend: Any, instance: Any, wanted: dict[str, Any], tags: dict[str, dict[str, str]]) -> None:
