@@ -117,9 +117,10 @@ def test_each_is_created_with_what_was_asked_for(outputs, aws):
 
 
 def test_no_type_that_is_offered_goes_untried():
-    """Each is used here, by the program with HTTPS, or by the reference program."""
+    """Each is used here, by a program of a test beside this one, or by the reference program."""
     load_resources()
-    programs = [*(PROJECT / "infra").glob("*.py"), Path(__file__).with_name("test_https_resources.py")]
+    beside = (Path(__file__).with_name(f"test_{name}_resources.py") for name in ("https", "scaling"))
+    programs = [*(PROJECT / "infra").glob("*.py"), *beside]
     used = PROGRAM + "".join(file.read_text() for file in programs)
     for token in resource_types():
         assert f".{token.rsplit(':', 1)[-1]}(" in used, token

@@ -1,6 +1,4 @@
-"""EC2 Auto Scaling: groups and scaling policies."""
-
-from typing import Any
+"""EC2 Auto Scaling: groups. Policies and schedules are in `scaling_policies`, hooks in `lifecycle_hooks`."""
 
 from blackstart.aws_clients import AwsClients
 from blackstart.deploy.fields import (
@@ -11,12 +9,12 @@ from blackstart.deploy.fields import (
     flag,
     integer,
     list_of,
-    number,
     one_of,
     text,
     texts,
 )
 from blackstart.deploy.registry import Realised, Wanted, realises
+from blackstart.deploy.resources.lifecycle_hooks import HOOK
 
 # How Pulumi's provider waits, deletes and rolls out a changed template: nothing that the first creation needs.
 PROVIDER_ONLY: Fields = {
@@ -57,6 +55,56 @@ TAG: Fields = {
 }
 
 
+TEMPLATE: Fields = {
+    "id": Field("LaunchTemplateId", text),
+    "name": Field("LaunchTemplateName", text),
+    "version": Field("Version", text),
+}
+MIXED_TEMPLATE: Fields = {
+    "launchTemplateId": Field("LaunchTemplateId", text),
+    "launchTemplateName": Field("LaunchTemplateName", text),
+    "version": Field("Version", text),
+}
+OVERRIDE: Fields = {
+    "instanceType": Field("InstanceType", text),
+    "weightedCapacity": Field("WeightedCapacity", text),
+    "launchTemplateSpecification": Field("LaunchTemplateSpecification", block(MIXED_TEMPLATE)),
+}
+MIXED_INSTANCES: Fields = {
+    "instancesDistribution": Field(
+        "InstancesDistribution",
+        block(
+            {
+                "onDemandAllocationStrategy": Field("OnDemandAllocationStrategy", text),
+                "onDemandBaseCapacity": Field("OnDemandBaseCapacity", integer),
+                "onDemandPercentageAboveBaseCapacity": Field("OnDemandPercentageAboveBaseCapacity", integer),
+                "spotAllocationStrategy": Field("SpotAllocationStrategy", text),
+                "spotInstancePools": Field("SpotInstancePools", integer),
+                "spotMaxPrice": Field("SpotMaxPrice", text),
+            }
+        ),
+    ),
+    "launchTemplate": Field(
+        "LaunchTemplate",
+        block(
+            {
+                "launchTemplateSpecification": Field(
+                    "LaunchTemplateSpecification", block(MIXED_TEMPLATE), required=True
+                ),
+                "overrides": Field("Overrides", list_of(block(OVERRIDE))),
+            }
+        ),
+        required=True,
+    ),
+}
+WARM_POOL: Fields = {
+    "poolState": Field("PoolState", one_of("Stopped", "Running", "Hibernated")),
+    "minSize": Field("MinSize", integer),
+    "maxGroupPreparedCapacity": Field("MaxGroupPreparedCapacity", integer),
+    "instanceReusePolicy": Field("InstanceReusePolicy", block({"reuseOnScaleIn": Field("ReuseOnScaleIn", flag)})),
+}
+
+
 @realises(
     "aws:autoscaling/group:Group",
     {
@@ -69,11 +117,18 @@ TAG: Fields = {
         "availabilityZones": Field("AvailabilityZones", texts),
         "launchTemplate": Field(
             "LaunchTemplate",
+            block(TEMPLATE),
+        ),
+        "mixedInstancesPolicy": Field("MixedInstancesPolicy", block(MIXED_INSTANCES)),
+        "initialLifecycleHooks": Field("LifecycleHookSpecificationList", list_of(block(HOOK))),
+        "warmPool": Field(None, block(WARM_POOL)),
+        "availabilityZoneDistribution": Field(
+            "AvailabilityZoneDistribution",
             block(
                 {
-                    "id": Field("LaunchTemplateId", text),
-                    "name": Field("LaunchTemplateName", text),
-                    "version": Field("Version", text),
+                    "capacityDistributionStrategy": Field(
+                        "CapacityDistributionStrategy", one_of("balanced-best-effort", "balanced-only")
+                    )
                 }
             ),
         ),
@@ -114,6 +169,8 @@ def group(wanted: Wanted, aws: AwsClients) -> Realised:
         autoscaling.enable_metrics_collection(
             AutoScalingGroupName=name, Metrics=given["enabledMetrics"], Granularity=granularity
         )
+    if given.get("warmPool"):
+        autoscaling.put_warm_pool(AutoScalingGroupName=name, **given["warmPool"])
     made = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0]
     return Realised(
         name,
@@ -124,60 +181,3 @@ def group(wanted: Wanted, aws: AwsClients) -> Realised:
             "availabilityZones": made["AvailabilityZones"],
         },
     )
-
-
-DIMENSIONS = list_of(block({"name": Field("Name", text, required=True), "value": Field("Value", text, required=True)}))
-TARGET_TRACKING: Fields = {
-    "targetValue": Field("TargetValue", number, required=True),
-    "disableScaleIn": Field("DisableScaleIn", flag),
-    "predefinedMetricSpecification": Field(
-        "PredefinedMetricSpecification",
-        block(
-            {
-                "predefinedMetricType": Field("PredefinedMetricType", text, required=True),
-                "resourceLabel": Field("ResourceLabel", text),
-            }
-        ),
-    ),
-    "customizedMetricSpecification": Field(
-        "CustomizedMetricSpecification",
-        block(
-            {
-                "metricName": Field("MetricName", text),
-                "namespace": Field("Namespace", text),
-                "statistic": Field("Statistic", text),
-                "unit": Field("Unit", text),
-                "metricDimensions": Field("Dimensions", DIMENSIONS),
-            }
-        ),
-    ),
-}
-STEP: Fields = {
-    "metricIntervalLowerBound": Field("MetricIntervalLowerBound", number),
-    "metricIntervalUpperBound": Field("MetricIntervalUpperBound", number),
-    "scalingAdjustment": Field("ScalingAdjustment", integer, required=True),
-}
-
-
-@realises(
-    "aws:autoscaling/policy:Policy",
-    {
-        "name": Field(None, text),
-        "autoscalingGroupName": Field("AutoScalingGroupName", text, required=True),
-        "policyType": Field("PolicyType", one_of("TargetTrackingScaling", "StepScaling", "SimpleScaling")),
-        "targetTrackingConfiguration": Field("TargetTrackingConfiguration", block(TARGET_TRACKING)),
-        "stepAdjustments": Field("StepAdjustments", list_of(block(STEP))),
-        "adjustmentType": Field("AdjustmentType", text),
-        "metricAggregationType": Field("MetricAggregationType", text),
-        "minAdjustmentMagnitude": Field("MinAdjustmentMagnitude", integer),
-        "scalingAdjustment": Field("ScalingAdjustment", integer),
-        "estimatedInstanceWarmup": Field("EstimatedInstanceWarmup", integer),
-        "cooldown": Field("Cooldown", integer),
-        "enabled": Field("Enabled", flag),
-    },
-)
-def policy(wanted: Wanted, aws: AwsClients) -> Realised:
-    name = wanted.physical_name(255)
-    made: dict[str, Any] = aws.client("autoscaling").put_scaling_policy(PolicyName=name, **wanted.call)
-    arn = {"arn": made["PolicyARN"]} if "PolicyARN" in made else {}  # moto leaves it out
-    return Realised(name, {"name": name, **arn})
