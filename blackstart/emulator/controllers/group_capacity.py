@@ -37,6 +37,10 @@ class Reserve(Protocol):
         """Terminate an instance of the reserve."""
 
 
+LAUNCHES_A_TICK = 100
+"""So that a group of thousands does not hold up everything else; the others follow at the next tick."""
+
+
 class GroupCapacity:
     """Brings groups to the capacity that is decided for them."""
 
@@ -107,7 +111,8 @@ class GroupCapacity:
             memory.balance = words.balanced_sentence(moment(now_s), zones)
         refused = False
         before, after = len(staying), len(staying) + decision.missing
-        for launch in decision.launch:
+        memory.stale |= len(decision.launch) > LAUNCHES_A_TICK
+        for launch in decision.launch[:LAUNCHES_A_TICK]:
             if waits(memory.failure):
                 return False
             if waits(memory.failures.get(launch.placement.zone)):
