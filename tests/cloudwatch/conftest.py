@@ -1,6 +1,7 @@
 """A CloudWatch with a manual clock: moto in process, the emulator's parts installed, boto3 in front."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -94,14 +95,26 @@ class CloudWatch:
         return items
 
 
-@pytest.fixture
-def cloudwatch() -> Iterator[CloudWatch]:
+@contextmanager
+def world() -> Iterator[CloudWatch]:
     from moto import mock_aws
 
     with mock_aws():
-        world = CloudWatch()
-        undo = install(store=world.store, now_s=lambda: world.now_s, wall_s=lambda: world.wall_s, states=world.states)
+        made = CloudWatch()
+        undo = install(store=made.store, now_s=lambda: made.now_s, wall_s=lambda: made.wall_s, states=made.states)
         try:
-            yield world
+            yield made
         finally:
             undo()
+
+
+@pytest.fixture
+def cloudwatch() -> Iterator[CloudWatch]:
+    with world() as made:
+        yield made
+
+
+@pytest.fixture
+def new_cloudwatch() -> Any:
+    """Makes worlds, for tests that need more than one: a context manager."""
+    return world
