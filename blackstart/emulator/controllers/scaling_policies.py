@@ -125,7 +125,7 @@ class ScalingPoliciesController:
             self.check_cooldown(group, now_s)
         trigger = _Trigger(policy, value, threshold, f"a user request executed policy {policy.name}")
         snapshot = self._groups.snapshot(group)
-        outcome = self._outcome(group, snapshot, trigger, now_s)
+        outcome = self._outcome(trigger, self._room(group, snapshot, now_s))
         if outcome.verdict is Verdict.NO_STEP:
             raise NoStepError
         if outcome.verdict in (Verdict.OUT, Verdict.IN):
@@ -160,17 +160,18 @@ class ScalingPoliciesController:
         snapshot = self._groups.snapshot(group)
         if Process.ALARM_NOTIFICATION in snapshot.suspended:
             return
+        room, held = self._room(group, snapshot, now_s), self._hold(group, snapshot, now_s)
         proposals = [
-            Proposal(trigger.policy, self._outcome(group, snapshot, trigger, now_s), trigger.words)
+            Proposal(trigger.policy, self._outcome(trigger, room), trigger.words)
             for trigger in triggers
-            if trigger.policy.kind is not PolicyKind.SIMPLE or self._hold(group, snapshot, now_s) is Hold.NONE
+            if trigger.policy.kind is not PolicyKind.SIMPLE or held is Hold.NONE
         ]
         chosen = settle(proposals, self._all_ready_to_scale_in(group))
         if chosen is not None:
             self._change(group, snapshot, chosen, now_s)
 
-    def _outcome(self, group: Any, snapshot: GroupSnapshot, trigger: _Trigger, now_s: float) -> Outcome:
-        policy, room = trigger.policy, self._room(group, snapshot, now_s)
+    def _outcome(self, trigger: _Trigger, room: Room) -> Outcome:
+        policy = trigger.policy
         if policy.kind is PolicyKind.SIMPLE:
             return simple_outcome(policy, room)
         if policy.kind is PolicyKind.STEP:
