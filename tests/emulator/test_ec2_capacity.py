@@ -53,13 +53,11 @@ def test_of_a_range_as_many_are_launched_as_there_is_room_for(rig: Rig) -> None:
 
 def test_nothing_is_launched_where_the_minimum_does_not_fit(rig: Rig) -> None:
     rig.controllers.capacity.change({Pool(A): 3, Pool(B): 0})
-    others = [zone["ZoneName"] for zone in rig.client("ec2").describe_availability_zones()["AvailabilityZones"]]
-    elsewhere = ", ".join(sorted(set(others) - {A, B}))
     assert refused(rig, 4, 5, **in_zone(A)) == (
         "InsufficientInstanceCapacity",
         "We currently do not have sufficient t3.micro capacity in the Availability Zone you requested (us-east-1a). "
         "Our system will be working on provisioning additional capacity. You can currently get t3.micro capacity by "
-        f"not specifying an Availability Zone in your request or choosing {elsewhere}.",
+        "not specifying an Availability Zone in your request or choosing us-east-1c, us-east-1d, us-east-1f.",
     )
     assert running(rig) == 0
 

@@ -188,8 +188,9 @@ class MotoLaunches:
         room = self._room(zone, instance_type)
         if room is not None:
             spot = (wanted.get("InstanceMarketOptions") or {}).get("MarketType") == "spot"
-            others = (other.name for other in backend.describe_availability_zones() if other.name != zone)
-            elsewhere = [other for other in others if self._room(other, instance_type) != 0]
+            all_zones = {other.name for other in backend.describe_availability_zones()}
+            offering = zones_offering(backend.region_name).get(instance_type, all_zones)
+            elsewhere = [other for other in offering if other != zone and self._room(other, instance_type) != 0]
             words = ec2_capacity.SPOT_REFUSAL if spot else ec2_capacity.refusal(zone, instance_type, elsewhere)
             limits.append(TooFew(room, "InsufficientInstanceCapacity", words))
         if subnet is not None:
