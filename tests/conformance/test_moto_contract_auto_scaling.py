@@ -45,6 +45,9 @@ PATCHED = {
         *("associate_public_ip_address", "block_device_mappings", "instance_id", "metadata_options"),
         *("classic_link_vpc_id", "classic_link_vpc_security_groups"),
     ),
+    "moto.autoscaling.models:FakeAutoScalingGroup.create_from_cloudformation_json": (
+        *("resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
+    ),
     "moto.autoscaling.models:InstanceState.launch_configuration_name.fget": ("self",),
     "moto.autoscaling.models:FakeAutoScalingGroup.suspended_processes.fget": ("self",),
     "moto.autoscaling.models:FakeAutoScalingGroup.suspended_processes.fset": ("self", "processes"),

@@ -163,11 +163,29 @@ def test_a_resource_under_a_false_condition_is_neither_created_nor_listed(rig: A
 
 def test_a_property_that_is_not_honoured_is_listed_with_its_resource(rig: Any) -> None:
     create(
-        TEMPLATE.replace("      HealthCheckType: ELB\n", "      HealthCheckType: ELB\n      CapacityRebalance: true\n")
+        TEMPLATE.replace(
+            "      HealthCheckType: ELB\n", "      HealthCheckType: ELB\n      SkipZonalShiftValidation: true\n"
+        )
     )
-    (found,) = [thing for thing in unserved() if "CapacityRebalance" in thing.reason]
+    (found,) = [thing for thing in unserved() if "SkipZonalShiftValidation" in thing.reason]
     assert found.kind is UnservedKind.SCALING_GROUP
     assert found.resource.startswith("pages-Servers-")
+
+
+def test_a_templates_group_keeps_the_settings_and_hooks_that_moto_drops(rig: Any) -> None:
+    settings = """      HealthCheckType: ELB
+      MaxInstanceLifetime: 90000
+      CapacityRebalance: true
+      InstanceMaintenancePolicy: {MinHealthyPercentage: 100, MaxHealthyPercentage: 120}
+      LifecycleHookSpecificationList:
+        - {LifecycleHookName: warm-up, LifecycleTransition: "autoscaling:EC2_INSTANCE_LAUNCHING"}
+"""
+    create(TEMPLATE.replace("      HealthCheckType: ELB\n", settings))
+    (group,) = client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert (group["MaxInstanceLifetime"], group["CapacityRebalance"]) == (90_000, True)
+    assert group["InstanceMaintenancePolicy"] == {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 120}
+    hooks = client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=group["AutoScalingGroupName"])
+    assert [hook["LifecycleHookName"] for hook in hooks["LifecycleHooks"]] == ["warm-up"]
 
 
 def test_what_aws_refuses_is_refused_from_a_template_too(rig: Any) -> None:

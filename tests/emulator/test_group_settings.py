@@ -185,3 +185,23 @@ def test_lists_of_constants_are_served(stack: WebStack) -> None:
     assert len(asg.describe_adjustment_types()["AdjustmentTypes"]) == 3
     assert len(asg.describe_auto_scaling_notification_types()["AutoScalingNotificationTypes"]) == 5
     assert asg.describe_account_limits()["NumberOfAutoScalingGroups"] == 1
+
+
+WITHOUT_EFFECT: dict[str, dict[str, Any]] = {
+    "the EBS health checks of web find nothing": {"HealthCheckType": "EC2,EBS"},
+    "the placement group of web places nothing": {"PlacementGroup": "close"},
+    "the desired capacity of web counts instances, not vcpu": {"DesiredCapacityType": "vcpu"},
+    "the capacity reservations of web are not used": {
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "capacity-reservations-first"}
+    },
+    "the instance lifecycle policy of web retains nothing": {
+        "InstanceLifecyclePolicy": {"RetentionTriggers": {"TerminateHookAbandon": "retain"}}
+    },
+}
+
+
+@pytest.mark.parametrize("reason", sorted(WITHOUT_EFFECT))
+def test_a_setting_without_effect_is_told(rig: Any, stack: WebStack, reason: str) -> None:
+    assert rig.unserved() == ()
+    stack.asg.update_auto_scaling_group(**WEB, **WITHOUT_EFFECT[reason])
+    assert rig.unserved() == (reason,)

@@ -65,7 +65,10 @@ HONOURED: Mapping[str, frozenset[str]] = {
         "AutoScalingGroupName AvailabilityZones DesiredCapacity MaxSize MinSize LaunchConfigurationName LaunchTemplate"
         " VPCZoneIdentifier Cooldown HealthCheckGracePeriod HealthCheckType LoadBalancerNames TargetGroupARNs Tags"
         " TerminationPolicies NewInstancesProtectedFromScaleIn MixedInstancesPolicy MetricsCollection"
-        " NotificationConfigurations"
+        " NotificationConfigurations AvailabilityZoneDistribution AvailabilityZoneImpairmentPolicy CapacityRebalance"
+        " CapacityReservationSpecification Context DefaultInstanceWarmup DeletionProtection DesiredCapacityType"
+        " InstanceLifecyclePolicy InstanceMaintenancePolicy LifecycleHookSpecificationList MaxInstanceLifetime"
+        " PlacementGroup ServiceLinkedRoleARN TrafficSources"
     ),
 }
 

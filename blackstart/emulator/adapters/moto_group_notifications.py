@@ -43,7 +43,7 @@ class GroupNotifications:
         kind = activity_type(activity)
         if kind is None:
             return
-        for topic, kinds in _topics_of(activity).items():
+        for topic, kinds in _told_of(activity).items():
             if kind in kinds:
                 try:
                     deliver(topic, *activity_message(activity, now_s))
@@ -58,7 +58,7 @@ class GroupNotifications:
             raise refusal(
                 f"Invalid notification types: [{', '.join(unknown)}]. Valid types: {list(NOTIFICATION_TYPES)}"
             )
-        topics = _topics(group)
+        topics = topics_of(group)
         if topic not in topics and len(topics) >= TOPICS_AT_MOST:
             raise refusal(f"A group cannot have more than {TOPICS_AT_MOST} SNS topics.", "LimitExceeded")
         try:
@@ -86,7 +86,7 @@ def _describe(response: Any) -> Any:
         {"AutoScalingGroupName": group.name, "TopicARN": topic, "NotificationType": kind}
         for group in response.autoscaling_backend.autoscaling_groups.values()
         if not names or group.name in names
-        for topic, kinds in _topics(group).items()
+        for topic, kinds in topics_of(group).items()
         for kind in kinds
     ]
     shown, token = page(response, found, most=100, default=50)
@@ -96,7 +96,7 @@ def _describe(response: Any) -> Any:
 def _delete(response: Any) -> Any:
     group = group_named(response.autoscaling_backend, response._get_param("AutoScalingGroupName"))
     topic = response._get_param("TopicARN")
-    if _topics(group).pop(topic, None) is None:
+    if topics_of(group).pop(topic, None) is None:
         raise refusal(f"Notification configuration with topic {topic} not found for group {group.name}")
     return _empty()
 
@@ -107,18 +107,19 @@ def _empty() -> Any:
     return EmptyResult()
 
 
-def _topics(group: Any) -> dict[str, list[str]]:
+def topics_of(group: Any) -> dict[str, list[str]]:
+    """The notification types that each topic hears of."""
     if not hasattr(group, "blackstart_topics"):
         group.blackstart_topics = {}
     topics: dict[str, list[str]] = group.blackstart_topics
     return topics
 
 
-def _topics_of(activity: Activity) -> dict[str, list[str]]:
+def _told_of(activity: Activity) -> dict[str, list[str]]:
     region, account = activity.auto_scaling_group_arn.split(":")[3:5]
     for backend in moto_backends.existing("autoscaling"):
         if (backend.region_name, backend.account_id) == (region, account):
             group = backend.autoscaling_groups.get(activity.auto_scaling_group_name)
             if group is not None and group.arn == activity.auto_scaling_group_arn:
-                return _topics(group)
+                return topics_of(group)
     return {}

@@ -1,20 +1,24 @@
 """What CreateAutoScalingGroup and UpdateAutoScalingGroup are told and moto drops: kept and described.
 
-Replaced: both calls; `suspend_processes`, `resume_processes` (any word is taken, no moment is kept). Added: a group's
-`traffic_sources`. Templates create groups below these calls, by moto's own reading of their properties.
+Replaced: both calls, and a group's creation from a template; `suspend_processes`, `resume_processes` (any word is
+taken, no moment is kept). Added: a group's `traffic_sources`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from blackstart.emulator.adapters import moto_lifecycle_hooks
+from blackstart.domain.unserved import Unserved, UnservedKind
+from blackstart.emulator.adapters import moto_backends, moto_lifecycle_hooks
 from blackstart.emulator.adapters.auto_scaling_errors import group_named, refusal
+from blackstart.emulator.adapters.moto_group_notifications import topics_of
 from blackstart.emulator.adapters.moto_lifecycle_hooks import MotoHooks
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.controllers.activity_log import moment
 from blackstart.emulator.decisions.scaling_group import Process
 
+TestTeller = Callable[[Any, str, str], None]
+"""Sends a new notification target its test message: (group, target, role)."""
 KEPT = {
     "AvailabilityZoneDistribution": "availability_zone_distribution",
     "CapacityReservationSpecification": "capacity_reservation_specification",
@@ -60,6 +64,34 @@ def install(patches: Patches, hooks: MotoHooks, now_s: Callable[[], float]) -> N
     patches.replace(AutoScalingBackend, "resume_processes", lambda _: _resuming)
     patches.replace(FakeAutoScalingGroup, "suspended_processes", lambda _: property(_suspended, _set_suspended))
     patches.add(FakeAutoScalingGroup, "traffic_sources", property(_traffic_sources))
+    patches.replace(
+        FakeAutoScalingGroup,
+        "create_from_cloudformation_json",
+        lambda original: _creating_from_template(original, tell_test),
+    )
+
+
+def unserved() -> Iterator[Unserved]:
+    """Settings that are described and have no effect."""
+    for backend in moto_backends.existing("autoscaling"):
+        for group in backend.autoscaling_groups.values():
+            for reason in _without_effect(group):
+                yield Unserved(kind=UnservedKind.SCALING_GROUP, resource=group.name, reason=reason)
+
+
+def _without_effect(group: Any) -> Iterator[str]:
+    reservations = getattr(group, "capacity_reservation_specification", None) or {}
+    unit = getattr(group, "desired_capacity_type", None) or "units"
+    for kind in sorted({"EBS", "VPC_LATTICE"} & {word.strip() for word in (group.health_check_type or "").split(",")}):
+        yield f"the {kind} health checks of {group.name} find nothing"
+    if group.placement_group:
+        yield f"the placement group of {group.name} places nothing"
+    if getattr(group, "instance_lifecycle_policy", None):
+        yield f"the instance lifecycle policy of {group.name} retains nothing"
+    if reservations.get("CapacityReservationPreference", "default") not in ("default", "none"):
+        yield f"the capacity reservations of {group.name} are not used"
+    if unit != "units":
+        yield f"the desired capacity of {group.name} counts instances, not {unit}"
 
 
 def _creating(original: Callable[..., Any], now_s: Callable[[], float]) -> Callable[..., Any]:
@@ -77,23 +109,39 @@ def _creating(original: Callable[..., Any], now_s: Callable[[], float]) -> Calla
     return create_auto_scaling_group
 
 
-def _telling_of_creation(
-    original: Callable[[Any], Any], tell_test: Callable[[Any, str, str], None]
-) -> Callable[[Any], Any]:
+def _telling_of_creation(original: Callable[[Any], Any], tell_test: TestTeller) -> Callable[[Any], Any]:
     def create_auto_scaling_group(response: Any) -> Any:
         result = original(response)
         given = response._get_params()
-        backend = response.autoscaling_backend
-        group = backend.autoscaling_groups[given["AutoScalingGroupName"]]
-        _keep(group, given)
-        group.append_target_groups(
-            [source["Identifier"] for source in given.get("TrafficSources", ()) if _is_target_group(source)]
-        )
-        for hook in given.get("LifecycleHookSpecificationList", ()):
-            moto_lifecycle_hooks.specify(backend, group, hook, tell_test)
+        _complete(response.autoscaling_backend.autoscaling_groups[given["AutoScalingGroupName"]], given, tell_test)
         return result
 
     return create_auto_scaling_group
+
+
+def _creating_from_template(original: Any, tell_test: TestTeller) -> Any:
+    def create_from_cloudformation_json(
+        kind: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+    ) -> Any:
+        group = original.__func__(kind, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+        properties = cloudformation_json["Properties"]
+        _complete(group, properties, tell_test)
+        for wanted in properties.get("NotificationConfigurations", ()):
+            topics_of(group)[str(wanted["TopicARN"])] = list(wanted.get("NotificationTypes", ()))
+        return group
+
+    return classmethod(create_from_cloudformation_json)
+
+
+def _complete(group: Any, given: Mapping[str, Any], tell_test: TestTeller) -> None:
+    """What moto dropped of a new group's parameters."""
+    _keep(group, given)
+    if "CapacityRebalance" in given:
+        group.capacity_rebalance = str(given["CapacityRebalance"]).lower() == "true"
+    sources = given.get("TrafficSources", ())
+    group.append_target_groups([source["Identifier"] for source in sources if _is_target_group(source)])
+    for hook in given.get("LifecycleHookSpecificationList", ()):
+        moto_lifecycle_hooks.specify(group.autoscaling_backend, group, hook, tell_test)
 
 
 def _telling_of_update(original: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -9,8 +9,8 @@ from blackstart.emulator.adapters import (
     moto_ec2_template,
     moto_events,
     moto_fis,
-    moto_group_settings,
     moto_group_launch,
+    moto_group_settings,
     moto_lifecycle_hooks,
 )
 from blackstart.emulator.adapters.moto_elbv2_ledger import unserved_load_balancing
