@@ -257,3 +257,53 @@ def test_a_group_settles_healthy_and_complete_from_any_number_of_unhealthy_membe
             assert healthy >= desired - unhealthy
     assert len(members) == desired
     assert all(m.unhealthy is None for m in members)
+
+
+def policy(minimum: int, maximum: int) -> dict[str, Any]:
+    return {"min_healthy_percent": minimum, "max_healthy_percent": maximum}
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "terminated_now", "launched_now"),
+    [
+        (100, 120, 0, 2),  # launch before terminating, as many as the maximum leaves room for
+        (90, 100, 1, 1),  # terminate and launch, as many as the minimum leaves
+        (90, 120, 1, 3),  # both margins at once
+        (50, 150, 4, 4),  # room for all four
+        (100, 100, 0, 1),  # nothing may be missing: one more is unavoidable
+    ],
+)
+def test_a_maintenance_policy_replaces_four_of_ten_within_its_margins(
+    minimum: int, maximum: int, terminated_now: int, launched_now: int
+) -> None:
+    ten = [*(sick(i) for i in range(4)), *(member(i) for i in range(4, 10))]
+    decision = decided(group(*ten, **policy(minimum, maximum)))
+    assert (len(decision.terminate), len(decision.launch)) == (terminated_now, launched_now)
+    assert {why for _, why in launches(decision)} == {Why.REPLACES_UNHEALTHY}
+
+
+def test_an_instance_that_still_warms_up_does_not_make_room_for_the_next_replacement() -> None:
+    fresh = member(3, in_service_s=950.0, launched_for=Why.REPLACES_UNHEALTHY)
+    warming = group(sick(0), member(1), member(2), fresh, desired=4, warm_up_s=60.0)
+    assert terminated(decided(warming)) == []
+    assert terminated(decided(warming._replace(warm_up_s=50.0))) == ["i-0"]
+
+
+def test_what_a_user_calls_unhealthy_is_replaced_at_once_and_all_of_it() -> None:
+    decision = decided(group(*(sick(i, Unhealthy.CUSTOM) for i in range(3)), *(member(i) for i in range(3, 6))))
+    assert len(decision.terminate) == len(decision.launch) == 3
+
+
+def test_impaired_status_checks_count_after_some_patience_and_the_grace_period() -> None:
+    snapshot = group(member(0, impaired_since_s=100.0, in_service_s=50.0), member(1), grace_period_s=300.0)
+    assert mark_impaired(snapshot, 180.0, 340.0) == ()
+    assert [mark.reason for mark in mark_impaired(snapshot, 180.0, 350.0)] == [Unhealthy.IMPAIRED]
+    assert mark_impaired(snapshot._replace(grace_period_s=0.0), 180.0, 279.0) == ()
+
+
+def test_launches_ahead_of_terminations_are_not_taken_for_a_surplus() -> None:
+    coming = member(3, zone="a", lifecycle=Lifecycle.PENDING, in_service_s=None, launched_for=Why.REBALANCING)
+    two_in_b = [member(0, zone="b"), member(1, zone="b"), member(2, zone="c")]
+    assert decided(group(*two_in_b, coming, desired=3)) == CapacityDecision()
+    there = coming._replace(lifecycle=Lifecycle.IN_SERVICE, in_service_s=999.0)
+    assert terminated(decided(group(*two_in_b, there, desired=3)))[0] in ("i-0", "i-1")

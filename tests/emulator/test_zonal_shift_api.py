@@ -263,3 +263,25 @@ def test_autoshift_and_practice_runs_are_refused(shifts: Shifts) -> None:
     )
     assert answer["Error"]["Code"] == "InvalidAction"
     assert shifts.arc.list_autoshifts()["items"] == []
+
+
+def test_an_auto_scaling_group_with_zonal_shift_enabled_is_a_managed_resource(shifts: Shifts) -> None:
+    arn = shifts.stack.group()["AutoScalingGroupARN"]
+    assert "ResourceNotFoundException" in str(shifts.refused(lambda: shifts.start(resourceIdentifier=arn)))
+    shifts.stack.asg.update_auto_scaling_group(
+        AutoScalingGroupName="web",
+        AvailabilityZoneImpairmentPolicy={
+            "ZonalShiftEnabled": True,
+            "ImpairedZoneHealthCheckBehavior": "IgnoreUnhealthy",
+        },
+    )
+    (listed,) = shifts.arc.list_managed_resources()["items"]
+    assert (listed["arn"], listed["name"], len(listed["availabilityZones"])) == (arn, "web", 3)
+    shifts.start(resourceIdentifier=arn)
+    weights = shifts.arc.get_managed_resource(resourceIdentifier=arn)["appliedWeights"]
+    assert {zone for zone, weight in weights.items() if weight == 0.0} == {AWAY_FROM}
+    assert shifts.shifted_zone is None
+    shifts.stack.asg.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=9)
+    shifts.rig.run(15)
+    away = [m for m in shifts.stack.group()["Instances"] if m["AvailabilityZone"] == web_stack.ZONES[1]]
+    assert len(away) == 1
