@@ -89,8 +89,8 @@ class CounterRow(Model):
 
 
 class Counters(Model):
-    """bucket_start_s: a multiple of COUNTER_BUCKET_S in virtual Unix seconds. Buckets without traffic and without an open
-    connection are not sent.
+    """bucket_start_s: a multiple of COUNTER_BUCKET_S in virtual Unix seconds. Buckets without traffic and open
+    connections are not sent.
     """
 
     kind: Literal["counters"] = "counters"
