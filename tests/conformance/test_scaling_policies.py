@@ -199,6 +199,11 @@ def test_target_tracking_without_data_does_not_scale() -> None:
     assert tracking_outcome(tracking(50), room(6), None).verdict is Verdict.NO_DATA
 
 
+def test_target_tracking_begins_with_one_instance() -> None:
+    assert tracking_outcome(tracking(50), room(0), 500) == Outcome(1, Verdict.OUT)
+    assert tracking_outcome(tracking(50), room(1, warming=1), 500) == Outcome(1, Verdict.UNCHANGED)
+
+
 def test_disabled_scale_in_leaves_only_the_high_alarm() -> None:
     assert tracking_outcome(tracking(50, scales_in=False), room(6), 5).verdict is Verdict.SCALE_IN_DISABLED
     assert [alarm.kind for alarm in tracking_alarms(50, 0.9, scales_in=False)] == ["AlarmHigh"]

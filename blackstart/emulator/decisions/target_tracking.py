@@ -38,13 +38,14 @@ def tracking_alarms(target: float, low_ratio: float, scales_in: bool) -> tuple[T
 def tracking_outcome(policy: ScalingPolicy, room: Room, value: float | None, gradual_percent: float = 100.0) -> Outcome:
     """The capacity at which the metric would be at its target, rounded up: more when adding, fewer when removing.
 
-    gradual_percent: the most that is removed at once, of the desired capacity, but at least one instance.
+    gradual_percent: the most that is removed at once, of the desired capacity, but at least one instance. A group
+    without instances gets one when the metric is above the target.
     """
     if value is None:
         return Outcome(room.desired, Verdict.NO_DATA)
     ratio = value / policy.target
     if ratio >= 1:
-        return room.towards(_up(room.current * ratio))
+        return room.towards(_up(room.current * ratio) or 1)
     if not policy.scales_in:
         return Outcome(room.desired, Verdict.SCALE_IN_DISABLED)
     most = max(1, int(room.desired * gradual_percent / 100))
