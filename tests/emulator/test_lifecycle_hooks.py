@@ -338,3 +338,42 @@ def test_what_aws_refuses_of_hooks_is_refused(stack: WebStack, words: str) -> No
         REFUSALS[words](stack)
     assert refused.value.response["Error"]["Code"] == "ValidationError"
     assert words in refused.value.response["Error"]["Message"]
+
+
+def test_a_topic_gets_lifecycle_actions_under_awss_subject(rig: Any, stack: WebStack) -> None:
+    url, arn = queue(rig)
+    topic = rig.client("sns").create_topic(Name="hooks")["TopicArn"]
+    rig.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    put(stack, NotificationTargetARN=topic, RoleARN="arn:aws:iam::123456789012:role/hooks")
+    rig.run(15)
+    subjects = [message["Subject"] for message in received(rig, url)]
+    assert subjects == [
+        'Auto Scaling: test notification for group "web"',
+        f"Auto Scaling:  Lifecycle action 'LAUNCHING' for instance {only_member(stack)} in progress.",
+    ]
+
+
+def test_a_target_that_is_gone_holds_nothing_up(rig: Any, stack: WebStack) -> None:
+    url, arn = queue(rig)
+    put(stack, NotificationTargetARN=arn, RoleARN="arn:aws:iam::123456789012:role/hooks", DefaultResult="CONTINUE")
+    rig.client("sqs").delete_queue(QueueUrl=url)
+    rig.run(15)
+    complete(stack, InstanceId=only_member(stack))
+    rig.run(2)
+    assert states(stack) == ["InService"]
+
+
+def test_a_hook_for_a_lambda_function_says_that_it_is_not_invoked(rig: Any, stack: WebStack) -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:warm"
+    put(stack, NotificationTargetARN=arn, RoleARN="arn:aws:iam::123456789012:role/hooks")
+    assert rig.unserved() == (f"lifecycle hook hook does not invoke {arn}",)
+
+
+def test_an_instance_that_is_lost_while_it_waits_is_replaced(rig: Any, stack: WebStack) -> None:
+    put(stack)
+    rig.run(15)
+    lost = only_member(stack)
+    stack.ec2.terminate_instances(InstanceIds=[lost])
+    rig.run(60)
+    assert states(stack) == ["Pending:Wait"]
+    assert only_member(stack) != lost

@@ -207,7 +207,7 @@ class MemberLifecycle(RuleBasedStateMachine):
 
 
 MemberLifecycle.TestCase.settings = settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

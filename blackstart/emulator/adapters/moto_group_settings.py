@@ -121,7 +121,13 @@ def _telling_of_creation(original: Callable[[Any], Any], tell_test: TestTeller) 
 
 def _creating_from_template(original: Any, tell_test: TestTeller) -> Any:
     def create_from_cloudformation_json(
-        kind: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
+        kind: type[Any],
+        /,
+        resource_name: str,
+        cloudformation_json: Any,
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,
     ) -> Any:
         group = original.__func__(kind, resource_name, cloudformation_json, account_id, region_name, **kwargs)
         properties = cloudformation_json["Properties"]
