@@ -12,6 +12,7 @@ from moto import mock_aws
 
 PATCHED = {
     "moto.ec2.responses.instances:InstanceResponse.run_instances": ("self",),
+    "moto.ec2.responses.instances:InstanceResponse.modify_instance_attribute": ("self",),
     "moto.ec2.responses.instances:InstanceResponse.start_instances": ("self",),
     "moto.ec2.responses.instances:InstanceResponse.stop_instances": ("self",),
     "moto.ec2.responses.instances:InstanceResponse.terminate_instances": ("self",),

@@ -7,8 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 from rig import Rig
 
+from blackstart.domain.errors import UsageError
 from blackstart.emulator.decisions.ec2_capacity import Pool, excess, parsed, room
 from blackstart.emulator.decisions.launch_request import TooFew, count
+from blackstart.emulator.main import capacity_from
 
 IMAGE = "ami-12c6146b"
 A, B = "us-east-1a", "us-east-1b"
@@ -156,3 +158,9 @@ def test_an_unknown_type_is_refused_where_types_are_checked(rig: Rig, monkeypatc
         "InvalidParameterValue",
         "Invalid value 't3.gigantic' for InstanceType.",
     )
+
+
+def test_a_wrong_setting_on_the_command_line_is_explained() -> None:
+    assert capacity_from(["us-east-1a=6"]) == {Pool("us-east-1a"): 6}
+    with pytest.raises(UsageError, match="--capacity 'us-east-1a' is not ZONE=COUNT"):
+        capacity_from(["us-east-1a"])

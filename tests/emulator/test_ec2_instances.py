@@ -192,3 +192,63 @@ def test_a_tick_does_not_look_at_instances_in_which_nothing_is_due(rig: Rig) -> 
     before = dict(rig.controllers.ec2.facts)
     rig.controllers.ec2.tick(rig.now_s + 1)
     assert all(rig.controllers.ec2.facts[each] is before[each] for each in before)
+
+
+def command(rig: Rig, instance_id: str, *lines: str) -> Any:
+    ssm = rig.client("ssm")
+    sent = ssm.send_command(
+        InstanceIds=[instance_id], DocumentName="AWS-RunShellScript", Parameters={"commands": list(lines)}
+    )["Command"]["CommandId"]
+    rig.tick()
+    return ssm.get_command_invocation(CommandId=sent, InstanceId=instance_id)
+
+
+@pytest.mark.parametrize(("behaviour", "state"), [("stop", "stopping"), ("terminate", "shutting-down")])
+def test_an_instance_that_is_shut_down_from_inside_ends_as_it_was_told_to(rig: Rig, behaviour: str, state: str) -> None:
+    (instance_id,) = run(
+        rig, 1, InstanceInitiatedShutdownBehavior=behaviour, DisableApiTermination=True, DisableApiStop=True
+    )
+    rig.run(40)
+    assert command(rig, instance_id, "sudo shutdown -h now", "systemctl start web")["Status"] == "Success"
+    shown = described(rig, instance_id)
+    assert (shown["State"]["Name"], shown["StateReason"]["Code"]) == (state, "Client.InstanceInitiatedShutdown")
+    assert instance_id not in rig.services.running
+
+
+def test_a_reboot_from_inside_boots_the_service_anew(rig: Rig) -> None:
+    (instance_id,) = run(rig)
+    rig.run(40)
+    assert command(rig, instance_id, "systemctl reboot")["Status"] == "Success"
+    assert instance_id not in rig.services.running
+    assert described(rig, instance_id)["State"]["Name"] == "running"
+    rig.run(16)
+    assert instance_id in rig.services.running
+
+
+def test_a_shutdown_that_is_not_now_is_refused(rig: Rig) -> None:
+    (instance_id,) = run(rig)
+    rig.run(40)
+    for line in ("shutdown -h +5", "shutdown", "poweroff -f", "systemctl poweroff web"):
+        assert command(rig, instance_id, line)["Status"] == "Failed"
+    assert instance_id in rig.services.running
+
+
+def test_some_attributes_change_on_a_stopped_instance_only(rig: Rig) -> None:
+    ec2, (instance_id,) = rig.client("ec2"), run(rig)
+    rig.run(20)
+    with pytest.raises(ClientError) as error:
+        ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": "t3.small"})
+    assert code_and_words(error) == (
+        "IncorrectInstanceState",
+        f"The instance '{instance_id}' is not in the 'stopped' state.",
+    )
+    ec2.modify_instance_attribute(InstanceId=instance_id, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+    ec2.stop_instances(InstanceIds=[instance_id])
+    rig.run(25)
+    ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": "t3.small"})
+    ec2.start_instances(InstanceIds=[instance_id])
+    rig.run(20)
+    assert rig.controllers.ec2.facts[instance_id].instance_type == "t3.small"
+    assert +rig.controllers.ec2.occupied == {("us-east-1a", "t3.small"): 1}
+    command(rig, instance_id, "poweroff")
+    assert described(rig, instance_id)["State"]["Name"] == "shutting-down"

@@ -101,6 +101,9 @@ class MotoInstances:
         """What becomes of a spot instance that EC2 takes back: terminate, stop or hibernate."""
         return str(getattr(self.find(instance_id), "blackstart_interruption", "terminate"))
 
+    def ends_with_shutdown(self, instance_id: str) -> bool:
+        return getattr(self.find(instance_id), "instance_initiated_shutdown_behavior", "stop") == "terminate"
+
     def protection(self, instance_id: str, request: Request) -> str:
         """Why EC2 refuses to stop or terminate an instance whatever its state, "" when it does not."""
         from moto.core.exceptions import ServiceException

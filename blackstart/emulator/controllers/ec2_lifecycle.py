@@ -126,6 +126,13 @@ class Ec2LifecycleController:
             at = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
             self._entered(instance_id, instance, state_reason.ended(initiator, terminates, at))
 
+    def shut_down(self, instance_id: str, now_s: float) -> None:
+        """A running instance is shut down from inside: stopped or terminated, as its InstanceInitiatedShutdownBehavior
+        says; protection from calls does not keep it.
+        """
+        request = Request.TERMINATE if self._store.ends_with_shutdown(instance_id) else Request.STOP
+        self.requested(instance_id, request, now_s, Initiator.INSTANCE)
+
     def check(self, instance_id: str, request: Request, now_s: float) -> None:
         """Raise IncorrectStateError when a request would be refused; changes nothing."""
         instance = self._known.get(instance_id)

@@ -59,5 +59,8 @@ class InstanceStore(Protocol):
     def write(self, instance_id: str, state: InstanceState, reason: StateReason | None) -> None:
         """Show a state. reason: None leaves the one that is shown."""
 
+    def ends_with_shutdown(self, instance_id: str) -> bool:
+        """Whether an instance that is shut down from inside is terminated, and not stopped."""
+
     def forget(self, instance_id: str) -> None:
         """Describe a terminated instance no longer."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.controllers.service_host import Done
-from blackstart.emulator.decisions.instance_lifecycle import InstanceState
+from blackstart.emulator.decisions.instance_lifecycle import InstanceState, Request
 from blackstart.emulator.decisions.run_command import RefusedError, ServiceCommand, Verb, parse
 
 DOCUMENT = "AWS-RunShellScript"
@@ -69,6 +69,8 @@ class Services(Protocol):
     def stop_service(self, instance_id: str, done: Done) -> None: ...
     def start_service(self, instance_id: str) -> None: ...
     def serves(self, instance_id: str) -> bool: ...
+    def shut_down(self, instance_id: str, now_s: float) -> None: ...
+    def requested(self, instance_id: str, request: Request, now_s: float) -> None: ...
 
 
 class RunCommandController:
@@ -133,11 +135,21 @@ class RunCommandController:
             self._services.signal_service(invocation.instance_id, command.signal, command.whom, done)
         elif command.verb is Verb.STOP:
             self._services.stop_service(invocation.instance_id, done)
+        elif command.verb in (Verb.POWER_OFF, Verb.REBOOT):
+            self._end_machine(invocation, command.verb, now_s)
         elif command.verb is Verb.IS_ACTIVE:
             self._answer_whether_active(invocation, left, now_s)
         else:
             self._services.start_service(invocation.instance_id)
             self._next(invocation, left, now_s)
+
+    def _end_machine(self, invocation: Invocation, verb: Verb, now_s: float) -> None:
+        """The command has succeeded by the time that the machine goes down; what follows it is not run."""
+        invocation.end(InvocationStatus.SUCCESS, 0, "", now_s)
+        if verb is Verb.REBOOT:
+            self._services.requested(invocation.instance_id, Request.REBOOT, now_s)
+        else:
+            self._services.shut_down(invocation.instance_id, now_s)
 
     def _answer_whether_active(self, invocation: Invocation, left: list[ServiceCommand], now_s: float) -> None:
         active = self._services.serves(invocation.instance_id)

@@ -1,7 +1,8 @@
-"""The commands of AWS-RunShellScript that the emulator carries out on an instance's service. Never a shell.
+"""The commands of AWS-RunShellScript that the emulator carries out on an instance or its service. Never a shell.
 
     systemctl kill|stop|start|restart|is-active [-s SIG | --signal=SIG] [--kill-whom=all|main] UNIT
     pkill [-SIG | --signal SIG] [-f] PATTERN
+    shutdown [-h | -P | -H | -r] now, poweroff, halt, reboot; the same words after systemctl
 
 The instance has one service. The units that its user data names mean it, any one unit when the user data names none,
 and any pattern. Comments, empty lines, a leading `sudo` and
@@ -38,10 +39,18 @@ class Verb(StrEnum):
     START = "start"
     RESTART = "restart"
     IS_ACTIVE = "is-active"
+    POWER_OFF = "poweroff"
+    REBOOT = "reboot"
+
+
+MACHINE_WORDS = {"poweroff": Verb.POWER_OFF, "halt": Verb.POWER_OFF, "reboot": Verb.REBOOT}
+OF_A_UNIT = set(Verb) - {Verb.POWER_OFF, Verb.REBOOT}
 
 
 class ServiceCommand(Model):
-    """One thing to do to the service. must_match: fail (exit 1) when no process was reached, as pkill does.
+    """One thing to do to the service, or to the whole machine.
+
+    must_match: fail (exit 1) when no process was reached, as pkill does.
 
     unit: the service unit as systemd names it, None when no unit was named.
     """
@@ -76,7 +85,7 @@ def parse(lines: tuple[str, ...]) -> tuple[ServiceCommand, ...]:
 def _command(text: str) -> ServiceCommand:
     refused = RefusedError(
         f"{text!r}: the emulator runs no shell; it understands systemctl kill|stop|start|restart|is-active UNIT "
-        "and pkill PATTERN"
+        "and pkill PATTERN, shutdown now, poweroff, halt and reboot"
     )
     if SHELL_CHARACTERS & set(text):
         raise refused
@@ -86,11 +95,22 @@ def _command(text: str) -> ServiceCommand:
         raise refused from error
     if words[0] == "sudo":
         words = words[1:]
-    if len(words) >= 3 and words[0] == "systemctl" and words[1] in set(Verb):
+    machine = _machine(words)
+    if machine is not None:
+        return ServiceCommand(verb=machine)
+    if len(words) >= 3 and words[0] == "systemctl" and words[1] in OF_A_UNIT:
         return _systemctl(Verb(words[1]), words[2:], refused)
     if len(words) >= 2 and words[0] == "pkill":
         return _pkill(words[1:], refused)
     raise refused
+
+
+def _machine(words: list[str]) -> Verb | None:
+    """What a command does to the machine as a whole; None for other commands."""
+    if words[:1] == ["shutdown"] and words[-1] == "now" and set(words[1:-1]) <= {"-h", "-P", "-H", "-r"}:
+        return Verb.REBOOT if "-r" in words else Verb.POWER_OFF
+    alone = words[1:] if words[:1] == ["systemctl"] else words
+    return MACHINE_WORDS.get(alone[0]) if len(alone) == 1 else None
 
 
 def _systemctl(verb: Verb, words: list[str], refused: RefusedError) -> ServiceCommand:

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 
 class Initiator(StrEnum):
-    """Who ends an instance. USER: a call of the API, Auto Scaling's and an alarm's too; SPOT: EC2 takes it back."""
+    """Who ends an instance. USER: a call of the API, Auto Scaling's and an alarm's too; SPOT: EC2 takes it back;
+    INSTANCE: it was shut down from inside.
+    """
 
     USER = "user"
     SPOT = "spot"
+    INSTANCE = "instance"
 
 
 class StateReason(NamedTuple):
@@ -35,5 +38,8 @@ def ended(initiator: Initiator, terminates: bool, at: str) -> StateReason:
         code = "Server.SpotInstanceTermination" if terminates else "Server.SpotInstanceShutdown"
         words = "Spot instance termination" if terminates else "Spot instance shutdown"
         return StateReason(code, f"{code}: {words}", code)
+    if initiator is Initiator.INSTANCE:
+        code = "Client.InstanceInitiatedShutdown"
+        return StateReason(code, f"{code}: Instance initiated shutdown", "")
     code = "Client.UserInitiatedShutdown"
     return StateReason(code, f"{code}: User initiated shutdown", f"User initiated ({at})")
