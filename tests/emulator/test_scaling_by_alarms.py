@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from blackstart.emulator.protocol import CounterRow, Counters
+
 WARM_UP_S = 60
 
 
@@ -136,3 +138,80 @@ def test_set_alarm_state_scales_too(loaded: Loaded) -> None:
     loaded.cloudwatch.set_alarm_state(AlarmName="busy", StateValue="ALARM", StateReason="rehearsal")
     loaded.rig.run(2)
     assert loaded.stack.group()["DesiredCapacity"] == 5
+
+
+class Busy:
+    """Two instances of two processors, with detailed monitoring, that share what there is to do."""
+
+    def __init__(self, rig: Any) -> None:
+        from web_stack import WebStack
+
+        self.rig, self.stack = rig, WebStack(rig.client, desired=0)
+        image = self.stack.ec2.describe_launch_template_versions(
+            LaunchTemplateId=self.stack.template, Versions=["$Latest"]
+        )["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+        self.stack.ec2.create_launch_template_version(
+            LaunchTemplateId=self.stack.template, LaunchTemplateData={**image, "Monitoring": {"Enabled": True}}
+        )
+        self.stack.asg.update_auto_scaling_group(
+            AutoScalingGroupName="web", MinSize=2, DesiredCapacity=2, DefaultInstanceWarmup=WARM_UP_S
+        )
+        self.used_real_s: dict[str, float] = {}
+        rig.run(300 - rig.now_s % 60, step_s=10)
+
+    def track(self, target: float, **metric: str) -> None:
+        self.stack.asg.put_scaling_policy(
+            AutoScalingGroupName="web",
+            PolicyName="track",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingConfiguration={"PredefinedMetricSpecification": metric, "TargetValue": target},
+        )
+
+    def work(self, virtual_s: float, processors: float = 0.0, requests: int = 0) -> None:
+        """Time passes, in which so many processors are busy and so many requests are answered each 10 s."""
+        for _ in range(int(virtual_s / 10)):
+            serving = self.stack.members()
+            for instance in serving:
+                done = self.used_real_s.get(instance, 0.0)
+                self.used_real_s[instance] = done + 10 / self.rig_speed * processors / len(serving)
+            at_s = self.rig.now_s
+            self.rig.run(10, step_s=5)
+            self.rig.controllers.instance_metrics.on_usage(dict(self.used_real_s), self.rig.now_s)
+            if requests:
+                self.rig.controllers.metrics.health_changed()  # as the data plane's news of it would
+                row = CounterRow(
+                    load_balancer_arn=self.stack.balancer,
+                    target_group_arn=self.stack.target_group,
+                    zone="us-east-1a",
+                    requests=requests,
+                    target_2xx=requests,
+                )
+                self.rig.controllers.apply(Counters(bucket_start_s=at_s, rows=(row,)))
+
+    rig_speed = 10.0
+
+
+@pytest.fixture
+def busy(rig: Any) -> Busy:
+    return Busy(rig)
+
+
+def test_the_group_scales_on_the_processors_of_its_instances(busy: Busy) -> None:
+    """Three busy processors are 75 % of two instances, and 50 % of three."""
+    busy.track(55.0, PredefinedMetricType="ASGAverageCPUUtilization")
+    busy.work(360, processors=3.0)
+    assert busy.stack.group()["DesiredCapacity"] == 3
+    busy.work(600, processors=3.0)
+    assert busy.stack.group()["DesiredCapacity"] == 3
+
+
+def test_the_group_scales_on_the_requests_that_each_target_gets(busy: Busy) -> None:
+    """10 real requests in 10 virtual seconds are 600 a minute at ten times the speed."""
+    balancer, group = (
+        arn.split(":", 5)[5].removeprefix("loadbalancer/") for arn in (busy.stack.balancer, busy.stack.target_group)
+    )
+    busy.track(150.0, PredefinedMetricType="ALBRequestCountPerTarget", ResourceLabel=f"{balancer}/{group}")
+    busy.work(360, requests=10)
+    assert busy.stack.group()["DesiredCapacity"] == 4
+    busy.work(400, requests=10)
+    assert busy.stack.group()["DesiredCapacity"] == 4
