@@ -205,3 +205,27 @@ def test_a_setting_without_effect_is_told(rig: Any, stack: WebStack, reason: str
     assert rig.unserved() == ()
     stack.asg.update_auto_scaling_group(**WEB, **WITHOUT_EFFECT[reason])
     assert rig.unserved() == (reason,)
+
+
+def test_a_group_is_described_without_its_instances_on_request(rig: Any, stack: WebStack) -> None:
+    rig.run(20)
+    (group,) = stack.asg.describe_auto_scaling_groups(IncludeInstances=False)["AutoScalingGroups"]
+    assert group["Instances"] == []
+    assert len(stack.group()["Instances"]) == 2
+
+
+def test_activities_are_filtered_by_time_and_status(rig: Any, stack: WebStack) -> None:
+    def ids(**filters: str) -> set[str]:
+        given = [{"Name": name, "Values": [value]} for name, value in filters.items()]
+        found = stack.asg.describe_scaling_activities(Filters=given, **WEB)["Activities"]
+        return {activity["ActivityId"] for activity in found}
+
+    rig.run(60)
+    launched = ids()
+    middle = datetime.fromtimestamp(rig.now_s, UTC).isoformat()
+    rig.run(10)
+    stack.asg.set_desired_capacity(DesiredCapacity=0, **WEB)
+    rig.run(1)
+    assert ids(StartTimeUpperBound=middle) == ids(Status="Successful") == launched
+    assert len(ids(StartTimeLowerBound=middle)) == len(ids(Status="WaitingForELBConnectionDraining")) == 2
+    assert ids(StartTimeLowerBound=middle, Status="Successful") == set()

@@ -5,7 +5,9 @@ unknown filters taken for none), `describe_scaling_activities` (always empty), `
 `delete_tags` (KeyError on an unknown group). Added: the calls that list constants, and `describe_account_limits`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from blackstart.emulator.adapters.auto_scaling_errors import constraint, group_named, refusal
@@ -85,7 +87,15 @@ def _groups(response: Any) -> Any:
             )
     found = response.autoscaling_backend.describe_auto_scaling_groups(names, filters=filters)
     groups, token = page(response, found, most=100, default=50)
+    if not response._get_bool_param("IncludeInstances", True):
+        groups = [_without_instances(group) for group in groups]
     return _answer({"AutoScalingGroups": groups, "NextToken": token})
+
+
+def _without_instances(group: Any) -> Any:
+    shown = copy.copy(group)
+    shown.instance_states = []
+    return shown
 
 
 def _instances(response: Any) -> Any:
@@ -116,17 +126,50 @@ def _activities(log: Log) -> Callable[[Any], Any]:
         with_deleted = response._get_bool_param("IncludeDeletedGroups", False)
         if name is not None and not with_deleted:
             group_named(backend, name)
+        wanted = _activity_filter(response._get_param("Filters", []), name)
         alive = {group.arn for group in backend.autoscaling_groups.values()}
         prefix = f":autoscaling:{backend.region_name}:{backend.account_id}:"
         found = [
             _activity(activity, alive)
             for activity in log.activities(name, response._get_param("ActivityIds", []))
-            if prefix in activity.auto_scaling_group_arn and (with_deleted or activity.auto_scaling_group_arn in alive)
+            if wanted(activity)
+            and prefix in activity.auto_scaling_group_arn
+            and (with_deleted or activity.auto_scaling_group_arn in alive)
         ]
         activities, token = page(response, found, most=100, default=100)
         return _answer({"Activities": activities, "NextToken": token})
 
     return describe_scaling_activities
+
+
+def _activity_filter(filters: Sequence[Mapping[str, Any]], group: str | None) -> Callable[[Activity], bool]:
+    """DescribeScalingActivities' filters. Raises AWS's errors for what is none."""
+    values = {given["Name"]: given.get("Values", []) for given in filters}
+    strange = values.keys() - {"StartTimeLowerBound", "StartTimeUpperBound", "Status"}
+    if strange:
+        raise refusal(f"Filter type {min(strange)} is not correct.")
+    if "Status" in values and group is None:
+        raise refusal("The Status filter can only be used in combination with AutoScalingGroupName.")
+    lower, upper = (_moment(values.get(name)) for name in ("StartTimeLowerBound", "StartTimeUpperBound"))
+    statuses = values.get("Status")
+
+    def wanted(activity: Activity) -> bool:
+        at = activity.start_time
+        in_time = (lower is None or at >= lower) and (upper is None or at <= upper)
+        return in_time and (statuses is None or activity.status_code in statuses)
+
+    return wanted
+
+
+def _moment(values: Sequence[str] | None) -> datetime | None:
+    """A bound in UTC, as the log has its times."""
+    if not values:
+        return None
+    try:
+        bound = datetime.fromisoformat(values[0])
+    except ValueError as error:
+        raise refusal(f"Invalid timestamp: {values[0]}") from error
+    return bound.astimezone(UTC).replace(tzinfo=None) if bound.tzinfo is not None else bound
 
 
 def _activity(activity: Activity, alive: set[str]) -> Any:
