@@ -75,7 +75,7 @@ class Parameters(Model):
     )
     target_tracking_gradual_percent: float = Field(
         default=10.0,
-        gt=0,
+        ge=1,
         le=100,
         description="the most that target tracking removes at once, in percent of the desired capacity, at least one "
         "instance; unpublished: users' activities show one at a time in groups of up to seven",
