@@ -253,7 +253,6 @@ def test_an_alarm_fails_the_refresh_and_rolls_it_back_if_that_was_wished(tier: T
 
 def test_a_version_that_cannot_be_launched_fails_the_refresh_after_an_hour(tier: Tier) -> None:
     tier.start(MinHealthyPercentage=60)
-    tier.rig.controllers.capacity.change({})
     tier.asg.suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["Launch"])
     tier.rig.run(3700, 20)
     assert tier.refresh()["Status"] == "Failed"
