@@ -24,7 +24,7 @@ import psutil
 from emulator_under_test import IMAGE_PARAMETER, ZONES, Endpoint, emulator, plain_moto
 
 SPEED = 60.0
-SMALL, LARGE = 12, 30
+SMALL, LARGE = 12, 1_000
 ALARMS = 10
 ROUNDS = 9
 CALLS_A_ROUND = 10
@@ -293,7 +293,7 @@ def measure(servers: list[Server]) -> bool:
 
 
 def main() -> int:
-    with emulator(SPEED) as ours, plain_moto() as theirs:
+    with emulator(SPEED, options=("--instances", "light")) as ours, plain_moto() as theirs:
         servers = [Server("emulator", Endpoint.of(ours)), Server("plain moto", theirs)]
         return 0 if measure(servers) else 1
 

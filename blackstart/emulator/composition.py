@@ -1,5 +1,6 @@
 """The emulator's parts joined: the frame, the controllers, moto behind the middleware, the processes around it."""
 
+import gc
 import os
 import random
 import tempfile
@@ -138,6 +139,7 @@ class Emulator:
         return self._middleware(*call)
 
     def start(self) -> None:
+        gc.freeze()  # moto's million objects stay: to look through them again and again would stop everything for 0.3 s
         self._link.start()
         self.plane.start(self._controllers.in_order())
         self._server.start()
