@@ -48,6 +48,9 @@ PATCHED = {
     "moto.autoscaling.models:FakeAutoScalingGroup.create_from_cloudformation_json": (
         *("resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
     ),
+    "moto.autoscaling.models:FakeAutoScalingGroup.update_from_cloudformation_json": (
+        *("original_resource", "new_resource_name", "cloudformation_json", "account_id", "region_name"),
+    ),
     "moto.autoscaling.models:InstanceState.launch_configuration_name.fget": ("self",),
     "moto.autoscaling.models:FakeAutoScalingGroup.suspended_processes.fget": ("self",),
     "moto.autoscaling.models:FakeAutoScalingGroup.suspended_processes.fset": ("self", "processes"),

@@ -188,6 +188,21 @@ def test_a_templates_group_keeps_the_settings_and_hooks_that_moto_drops(rig: Any
     assert [hook["LifecycleHookName"] for hook in hooks["LifecycleHooks"]] == ["warm-up"]
 
 
+def test_an_updated_stack_changes_its_group_in_place(rig: Any) -> None:
+    create()
+    rig.run(20)
+    (before,) = client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    settings = "      HealthCheckType: ELB\n      MaxInstanceLifetime: 90000\n      Cooldown: '7'\n"
+    client("cloudformation").update_stack(
+        StackName="pages", TemplateBody=TEMPLATE.replace("      HealthCheckType: ELB\n", settings)
+    )
+    rig.run(20)
+    (after,) = client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert after["AutoScalingGroupARN"] == before["AutoScalingGroupARN"]
+    assert (after["MaxInstanceLifetime"], after["DefaultCooldown"]) == (90_000, 7)
+    assert [m["InstanceId"] for m in after["Instances"]] == [m["InstanceId"] for m in before["Instances"]]
+
+
 def test_what_aws_refuses_is_refused_from_a_template_too(rig: Any) -> None:
     with pytest.raises(ClientError, match="At least two subnets"):
         create(TEMPLATE.replace("Subnets: [!Ref SubnetA, !Ref SubnetB]", "Subnets: [!Ref SubnetA]"))

@@ -6,6 +6,7 @@ from blackstart.emulator.adapters import (
     moto_auto_scaling_calls,
     moto_group_descriptions,
     moto_group_settings,
+    moto_group_templates,
     moto_lifecycle_hooks,
     moto_traffic_sources,
 )
@@ -30,6 +31,7 @@ def install(
     scaling.log.on_end(notifications.activity_ended)
     moto_auto_scaling_calls.install(patches, scaling, requests, now_s)
     moto_group_settings.install(patches, hooks, now_s)
+    moto_group_templates.install(patches, hooks, now_s)
     moto_group_descriptions.install(patches, scaling)
     moto_lifecycle_hooks.install(patches, hooks, requests, now_s)
     moto_traffic_sources.install(patches, AttachmentStates(scaling, now_s))

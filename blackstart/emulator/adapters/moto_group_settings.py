@@ -1,7 +1,7 @@
 """What CreateAutoScalingGroup and UpdateAutoScalingGroup are told and moto drops: kept and described.
 
-Replaced: both calls, and a group's creation from a template; `suspend_processes`, `resume_processes` (any word is
-taken, no moment is kept). Added: a group's `traffic_sources`.
+Replaced: both calls; `suspend_processes`, `resume_processes` (any word is taken, no moment is kept). Added: a group's
+`traffic_sources`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,6 @@ from typing import Any
 from blackstart.domain.unserved import Unserved, UnservedKind
 from blackstart.emulator.adapters import moto_backends, moto_lifecycle_hooks
 from blackstart.emulator.adapters.auto_scaling_errors import group_named, refusal
-from blackstart.emulator.adapters.moto_group_notifications import topics_of
 from blackstart.emulator.adapters.moto_lifecycle_hooks import MotoHooks
 from blackstart.emulator.adapters.patches import Patches
 from blackstart.emulator.controllers.activity_log import moment
@@ -64,11 +63,6 @@ def install(patches: Patches, hooks: MotoHooks, now_s: Callable[[], float]) -> N
     patches.replace(AutoScalingBackend, "resume_processes", lambda _: _resuming)
     patches.replace(FakeAutoScalingGroup, "suspended_processes", lambda _: property(_suspended, _set_suspended))
     patches.add(FakeAutoScalingGroup, "traffic_sources", property(_traffic_sources))
-    patches.replace(
-        FakeAutoScalingGroup,
-        "create_from_cloudformation_json",
-        lambda original: _creating_from_template(original, tell_test),
-    )
 
 
 def unserved() -> Iterator[Unserved]:
@@ -113,37 +107,15 @@ def _telling_of_creation(original: Callable[[Any], Any], tell_test: TestTeller) 
     def create_auto_scaling_group(response: Any) -> Any:
         result = original(response)
         given = response._get_params()
-        _complete(response.autoscaling_backend.autoscaling_groups[given["AutoScalingGroupName"]], given, tell_test)
+        complete(response.autoscaling_backend.autoscaling_groups[given["AutoScalingGroupName"]], given, tell_test)
         return result
 
     return create_auto_scaling_group
 
 
-def _creating_from_template(original: Any, tell_test: TestTeller) -> Any:
-    def create_from_cloudformation_json(
-        kind: type[Any],
-        /,
-        resource_name: str,
-        cloudformation_json: Any,
-        account_id: str,
-        region_name: str,
-        **kwargs: Any,
-    ) -> Any:
-        group = original.__func__(kind, resource_name, cloudformation_json, account_id, region_name, **kwargs)
-        properties = cloudformation_json["Properties"]
-        _complete(group, properties, tell_test)
-        for wanted in properties.get("NotificationConfigurations", ()):
-            topics_of(group)[str(wanted["TopicARN"])] = list(wanted.get("NotificationTypes", ()))
-        return group
-
-    return classmethod(create_from_cloudformation_json)
-
-
-def _complete(group: Any, given: Mapping[str, Any], tell_test: TestTeller) -> None:
+def complete(group: Any, given: Mapping[str, Any], tell_test: TestTeller) -> None:
     """What moto dropped of a new group's parameters."""
     _keep(group, given)
-    if "CapacityRebalance" in given:
-        group.capacity_rebalance = str(given["CapacityRebalance"]).lower() == "true"
     sources = given.get("TrafficSources", ())
     group.append_target_groups([source["Identifier"] for source in sources if _is_target_group(source)])
     for hook in given.get("LifecycleHookSpecificationList", ()):
@@ -156,9 +128,7 @@ def _telling_of_update(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         given = response._get_params()
         group = response.autoscaling_backend.autoscaling_groups[given["AutoScalingGroupName"]]
         _keep(group, given)
-        if "CapacityRebalance" in given:
-            group.capacity_rebalance = response._get_bool_param("CapacityRebalance")
-        _keep_one_launch_source(group, given)
+        keep_one_launch_source(group, given)
         return result
 
     return update_auto_scaling_group
@@ -171,14 +141,20 @@ def _keep(group: Any, given: Mapping[str, Any]) -> None:
     for parameter, name in NUMBERS.items():
         if parameter in given:
             setattr(group, name, int(given[parameter]))
+    if "CapacityRebalance" in given:
+        group.capacity_rebalance = _flag(given["CapacityRebalance"])
     if "AvailabilityZoneImpairmentPolicy" in given:
         policy = given["AvailabilityZoneImpairmentPolicy"]
         group.availability_zone_impairment_policy = {
             **group.availability_zone_impairment_policy,
             **policy,
-            "ZonalShiftEnabled": str(policy.get("ZonalShiftEnabled", False)).lower() == "true",
+            "ZonalShiftEnabled": _flag(policy.get("ZonalShiftEnabled", False)),
         }
     _forget_cleared(group)
+
+
+def _flag(given: Any) -> bool:
+    return str(given).lower() == "true"
 
 
 def _forget_cleared(group: Any) -> None:
@@ -193,7 +169,7 @@ def _forget_cleared(group: Any) -> None:
     group.termination_policies = group.termination_policies or ["Default"]
 
 
-def _keep_one_launch_source(group: Any, given: Mapping[str, Any]) -> None:
+def keep_one_launch_source(group: Any, given: Mapping[str, Any]) -> None:
     """A group launches from one of three things; moto keeps the old beside the new."""
     if "LaunchConfigurationName" in given:
         group.ec2_launch_template = group.mixed_instances_policy = None
