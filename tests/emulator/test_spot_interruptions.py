@@ -131,6 +131,9 @@ def test_an_experiment_that_finds_no_target_fails_unless_it_may_skip(rig: Rig) -
     run(rig)
     identifier = template(rig, {"resourceTags": {"tier": "web"}})
     assert start(rig, identifier)["state"]["status"] == "failed"
+    wrong = template(rig, {}, durationBeforeInterruption="two minutes")
+    run(rig, 1, **SPOT)
+    assert start(rig, wrong)["state"]["status"] == "failed"
 
 
 def test_shrinking_capacity_takes_the_youngest_spot_instances_back_and_leaves_the_others(rig: Rig) -> None:
@@ -154,13 +157,14 @@ def test_shrinking_capacity_takes_the_youngest_spot_instances_back_and_leaves_th
 def test_what_other_actions_would_do_is_told(rig: Rig) -> None:
     made = rig.client("fis").create_experiment_template(
         description="stop",
-        stopConditions=[{"source": "none"}],
+        stopConditions=[{"source": "aws:cloudwatch:alarm", "value": "arn:of-alarm"}],
         roleArn="arn:aws:iam::123456789012:role/fis",
         targets={"some": {"resourceType": "aws:ec2:instance", "selectionMode": "ALL", "resourceTags": {"a": "b"}}},
         actions={"stop": {"actionId": "aws:ec2:stop-instances", "targets": {"Instances": "some"}}},
     )["experimentTemplate"]["id"]
-    words = f"FIS experiment template {made}: its action stop (aws:ec2:stop-instances) does nothing"
-    assert words in rig.unserved()
+    told = rig.unserved()
+    assert f"FIS experiment template {made}: its action stop (aws:ec2:stop-instances) does nothing" in told
+    assert f"FIS experiment template {made}: its stop condition arn:of-alarm does nothing" in told
 
 
 RESOURCES = [

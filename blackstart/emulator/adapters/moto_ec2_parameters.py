@@ -6,6 +6,9 @@ from typing import Any
 from blackstart.emulator.adapters.ec2_refusals import refused
 from blackstart.emulator.adapters.moto_ec2_template import template_version
 
+REMEMBERED_TOKENS = 1000
+"""SDKs send one with every request. AWS forgets them, too, after a time that it does not publish."""
+
 
 def given_inside_moto(
     image_id: Any, user_data: Any, security_group_names: Any, kwargs: dict[str, Any]
@@ -108,6 +111,8 @@ def remember(backend: Any, token: str, given: dict[str, Any], reservation: Any) 
         backend.blackstart_client_tokens = {}
     request = {name: value for name, value in given.items() if name != "ClientToken"}
     backend.blackstart_client_tokens[token] = (request, reservation)
+    if len(backend.blackstart_client_tokens) > REMEMBERED_TOKENS:
+        del backend.blackstart_client_tokens[next(iter(backend.blackstart_client_tokens))]
 
 
 def image_of(backend: Any, wanted: dict[str, Any]) -> Any:

@@ -94,7 +94,7 @@ def _sending(rule: Any, original_event: dict[str, Any], transform_input: bool = 
 
 def _to_rules(bus: Any, event: dict[str, Any], chain: int) -> None:
     for rule in list(bus.rules.values()):
-        if rule.state == "ENABLED":
+        if rule.state != "DISABLED":
             _to_targets(rule, event, chain)
 
 

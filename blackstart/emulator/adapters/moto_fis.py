@@ -45,14 +45,21 @@ def install(
 
 
 def unserved() -> Iterator[Unserved]:
-    """Actions of experiment templates that do nothing here."""
+    """Actions and stop conditions of experiment templates that do nothing here."""
     for backend in moto_backends.existing("fis"):
         for template in backend.experiment_templates.values():
-            for name, action in (template.actions or {}).items():
-                what = action.get("actionId")
-                if what not in (INTERRUPT, WAIT):
-                    reason = f"FIS experiment template {template.id}: its action {name} ({what}) does nothing"
-                    yield Unserved(kind=UnservedKind.OTHER, resource=template.id, reason=reason)
+            for what in _without_effect(template):
+                reason = f"FIS experiment template {template.id}: its {what} does nothing"
+                yield Unserved(kind=UnservedKind.OTHER, resource=template.id, reason=reason)
+
+
+def _without_effect(template: Any) -> Iterator[str]:
+    for condition in template.stop_conditions or ():
+        if condition.get("source") != "none":
+            yield f"stop condition {condition.get('value')}"
+    for name, action in (template.actions or {}).items():
+        if action.get("actionId") not in (INTERRUPT, WAIT):
+            yield f"action {name} ({action.get('actionId')})"
 
 
 def _run(backend: Any, experiment: Any, spot: Interrupts, facts: Mapping[str, InstanceFact], now_s: float) -> None:
@@ -68,7 +75,11 @@ def _run(backend: Any, experiment: Any, spot: Interrupts, facts: Mapping[str, In
         if not chosen and experiment.experiment_options.get("emptyTargetResolutionMode") != "skip":
             experiment.status = "failed"
             return
-        after_s = duration_s((action.get("parameters") or {}).get("durationBeforeInterruption", "PT2M"))
+        try:
+            after_s = duration_s((action.get("parameters") or {}).get("durationBeforeInterruption", "PT2M"))
+        except ValueError:
+            experiment.status = "failed"
+            return
         for resource in chosen:
             try:
                 spot.interrupt(resource.arn.rpartition("/")[2], now_s, after_s)
