@@ -157,14 +157,19 @@ def test_shrinking_capacity_takes_the_youngest_spot_instances_back_and_leaves_th
 def test_what_other_actions_would_do_is_told(rig: Rig) -> None:
     made = rig.client("fis").create_experiment_template(
         description="stop",
-        stopConditions=[{"source": "aws:cloudwatch:alarm", "value": "arn:of-alarm"}],
+        stopConditions=[
+            {"source": "aws:cloudwatch:alarm", "value": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:a"}
+        ],
         roleArn="arn:aws:iam::123456789012:role/fis",
         targets={"some": {"resourceType": "aws:ec2:instance", "selectionMode": "ALL", "resourceTags": {"a": "b"}}},
         actions={"stop": {"actionId": "aws:ec2:stop-instances", "targets": {"Instances": "some"}}},
     )["experimentTemplate"]["id"]
     told = rig.unserved()
     assert f"FIS experiment template {made}: its action stop (aws:ec2:stop-instances) does nothing" in told
-    assert f"FIS experiment template {made}: its stop condition arn:of-alarm does nothing" in told
+    assert (
+        f"FIS experiment template {made}: its stop condition arn:aws:cloudwatch:us-east-1:123456789012:alarm:a does nothing"
+        in told
+    )
 
 
 RESOURCES = [
