@@ -5,6 +5,7 @@ Scaling groups", "Auto Scaling event reference"; API reference, PutLifecycleHook
 """
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -377,3 +378,15 @@ def test_an_instance_that_is_lost_while_it_waits_is_replaced(rig: Any, stack: We
     rig.run(60)
     assert states(stack) == ["Pending:Wait"]
     assert only_member(stack) != lost
+
+
+def test_launches_that_are_abandoned_again_and_again_come_less_and_less_often(rig: Any, stack: WebStack) -> None:
+    put(stack, HeartbeatTimeout=30)
+    rig.run(600)
+    launches = [a for a in stack.activities() if a["Description"].startswith("Launching")]
+    times = sorted(activity["StartTime"] for activity in launches)
+    gaps = [(after - before).total_seconds() for before, after in pairwise(times)]
+    assert [round(gap / 10) * 10 for gap in gaps] == [40, 70, 100, 160]
+    put(stack, HeartbeatTimeout=30, DefaultResult="CONTINUE")
+    rig.run(300)
+    assert states(stack) == ["InService"]

@@ -46,7 +46,8 @@ class AutoScalingController:
         self._events = events
         self.log = ActivityLog(new_id)
         self.log.on_end(self._publish)
-        self.members = GroupMembers(store, facts, health, self.log, hooks)
+        pauses_s = (parameters.launch_retry_s, parameters.launch_retry_longest_s)
+        self.members = GroupMembers(store, facts, health, self.log, hooks, pauses_s)
         self._capacity = GroupCapacity(store, self.members, self.log, parameters)
         self._memories: dict[str, GroupMemory] = {}
 

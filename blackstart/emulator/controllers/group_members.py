@@ -13,7 +13,7 @@ from blackstart.emulator.decisions import activity as words
 from blackstart.emulator.decisions import member_activity
 from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
-from blackstart.emulator.decisions.launch_failure import waits
+from blackstart.emulator.decisions.launch_failure import LaunchFailure, failed_again, waits
 from blackstart.emulator.decisions.lifecycle_hook import Abandoned
 from blackstart.emulator.decisions.scaling_group import (
     COMING,
@@ -30,7 +30,7 @@ STEPPING_OUT = frozenset({Lifecycle.ENTERING_STANDBY, Lifecycle.DETACHING})
 
 class GroupMembers:
     """facts: the instances; health: what the load balancers say of a target; log: gets the activities; hooks: what
-    members wait for on their way in and out.
+    members wait for on their way in and out; pauses_s: between launches while they fail, the first and the longest.
     """
 
     def __init__(
@@ -40,8 +40,10 @@ class GroupMembers:
         health: Callable[[str, str, int | None], TargetHealth],
         log: ActivityLog,
         hooks: LifecycleHooks,
+        pauses_s: tuple[float, float],
     ) -> None:
         self.hooks = hooks
+        self._pauses_s = pauses_s
         self._registrations = GroupRegistrations(store)
         self._store = store
         self._facts = facts
@@ -210,6 +212,7 @@ class GroupMembers:
             self.move(group, memory, member, Lifecycle.PENDING_WAIT)
         else:
             member.in_service_s = now_s
+            memory.abandoned = None
             self.move(group, memory, member, Lifecycle.IN_SERVICE)
             if member.launching is not None:
                 member.launching.finish(ActivityStatus.SUCCESSFUL, now_s)
@@ -220,8 +223,21 @@ class GroupMembers:
             message = member_activity.abandoned_message(abandoned)
             member.launching.description = member_activity.abandoned_description(member.launching.description, message)
             member.launching.finish(ActivityStatus.CANCELLED, now_s, message)
+        self._hold_back(memory, now_s)
         cause = member_activity.abandoned_cause(member.instance_id, moment(now_s))
         self.begin_termination(group, memory, member, cause, now_s)
+
+    def _hold_back(self, memory: GroupMemory, now_s: float) -> None:
+        """Launch less often when hooks keep failing: at once after the first abandoned launch, then with pauses.
+
+        Differs from AWS: that it does so is documented, how often is not.
+        """
+        before = memory.abandoned
+        if before is None:
+            memory.abandoned = LaunchFailure(0.0, None)
+        elif not waits(memory.failure):
+            memory.failure = failed_again(before if before.pause_s else None, *self._pauses_s, now_s)
+            memory.abandoned = memory.failure
 
     def _step_out(self, group: Any, memory: GroupMemory, member: Member, now_s: float) -> None:
         if member.lifecycle is Lifecycle.ENTERING_STANDBY:

@@ -90,6 +90,8 @@ class GroupMemory:
     stale: bool = True
     failures: dict[str, LaunchFailure] = field(default_factory=dict)
     failure: LaunchFailure | None = None
+    abandoned: LaunchFailure | None = None
+    """Launches in a row that lifecycle hooks abandoned."""
     unreplaced: int = 0
     change: CapacityChange | None = None
     balance: str = ""
