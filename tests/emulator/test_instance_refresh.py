@@ -272,6 +272,18 @@ def test_instances_in_standby_are_waited_for_ignored_or_terminated(tier: Tier) -
     assert away not in tier.stack.members("Standby")
 
 
+def test_a_group_moves_from_a_launch_configuration_to_a_template(tier: Tier) -> None:
+    tier.asg.create_launch_configuration(
+        LaunchConfigurationName="old", ImageId=tier.image, InstanceType="t3.nano", SecurityGroups=[]
+    )
+    tier.asg.update_auto_scaling_group(AutoScalingGroupName="web", LaunchConfigurationName="old")
+    tier.start(tier.desired())
+    tier.until("Successful")
+    group = tier.stack.group()
+    assert group["LaunchTemplate"]["Version"] == "2"
+    assert "LaunchConfigurationName" not in group
+
+
 def test_skip_matching_replaces_nobody_who_matches(tier: Tier) -> None:
     before = tier.stack.members()
     tier.start(tier.desired("1"), SkipMatching=True)

@@ -9,6 +9,8 @@ import rig
 import web_stack
 from botocore.exceptions import ClientError
 
+from blackstart.emulator.decisions.ec2_capacity import Pool
+
 
 class Tier:
     """Three instances in service; at most six, so that the pool holds three by default."""
@@ -277,6 +279,25 @@ def test_suspending_launch_leaves_the_pool_unfilled(tier: Tier) -> None:
     tier.asg.resume_processes(AutoScalingGroupName="web")
     tier.rig.run(90)
     assert tier.warm() == Counter({"Warmed:Stopped": 3})
+
+
+def test_a_zone_without_capacity_leaves_the_pool_to_the_others(tier: Tier) -> None:
+    tier.rig.controllers.capacity.change({Pool("us-east-1b"): 0})
+    tier.put()
+    tier.rig.run(90)
+    assert tier.warm() == Counter({"Warmed:Stopped": 3})
+    assert {member["AvailabilityZone"] for member in tier.pool()["Instances"]} == {"us-east-1a", "us-east-1c"}
+    assert sum("Launching EC2 instance failed" in text for text in tier.descriptions()) <= 2
+
+
+def test_a_deleted_group_fills_no_pool(tier: Tier) -> None:
+    tier.put(MinSize=2)
+    tier.rig.run(90)
+    tier.asg.delete_auto_scaling_group(AutoScalingGroupName="web", ForceDelete=True)
+    tier.rig.run(300)
+    reservations = tier.stack.ec2.describe_instances()["Reservations"]
+    states = {each["State"]["Name"] for found in reservations for each in found["Instances"]}
+    assert states == {"terminated"}
 
 
 def test_a_refresh_replaces_the_pool_after_the_members(tier: Tier) -> None:

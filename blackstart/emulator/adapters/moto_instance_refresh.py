@@ -101,7 +101,7 @@ def configured(group: Any, desired: Mapping[str, Any] | None) -> Iterator[None]:
 def _configure(group: Any, desired: Mapping[str, Any]) -> None:
     policy = desired.get("MixedInstancesPolicy")
     template = desired.get("LaunchTemplate")
-    group.launch_config = None
+    group.launch_config = group.launch_configuration_name = None
     group.mixed_instances_policy = dict(policy) if policy else None
     group.provided_launch_template_version = None
     group._set_launch_configuration("", template, policy)

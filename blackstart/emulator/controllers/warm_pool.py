@@ -18,6 +18,7 @@ from blackstart.emulator.decisions import activity as words
 from blackstart.emulator.decisions import instance_refresh_words, warm_pool_words
 from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
+from blackstart.emulator.decisions.launch_failure import LaunchFailure, failed_again
 from blackstart.emulator.decisions.lifecycle_hook import Transition
 from blackstart.emulator.decisions.scaling_group import COUNTED, LEAVING, GroupSnapshot, Lifecycle, Process, Unhealthy
 from blackstart.emulator.decisions.warm_pool import (
@@ -62,19 +63,20 @@ class _Key(NamedTuple):
     lifecycles: tuple[Lifecycle, ...]
     suspended: frozenset[str]
     zones: tuple[str, ...]
+    """Those in which a launch may be tried."""
 
 
 @dataclass
 class _Pool:
     """A group that has or had a warm pool. look_s: when its instances' health is looked at next. returning: members
-    on their way back from the group. retry_s: no launch before, after one that failed.
+    on their way back from the group. failures: of launches, by zone.
     """
 
     group: Any
     memory: GroupMemory
     look_s: float
     key: _Key | None = None
-    retry_s: float | None = None
+    failures: dict[str, LaunchFailure] = field(default_factory=dict)
     returning: set[str] = field(default_factory=set)
 
 
@@ -191,7 +193,7 @@ class WarmPoolController:
     def _tick_pool(self, group: Any, settings: PoolSettings | None, now_s: float) -> None:
         memory = self._scaling.memory(group, now_s)
         pool = self._of(group, memory, now_s)
-        wanted = NONE if settings is None or self._store.deleting(group) else settings
+        wanted = NONE if settings is None or self._store.deleting(group) or memory.deleting else settings
         for member in [m for m in memory.pool.values() if m.lifecycle not in READY]:
             self._advance(pool, wanted, member, now_s)
         snapshot = self._groups.settings(group)
@@ -205,15 +207,15 @@ class WarmPoolController:
         memory = pool.memory
         lifecycles = tuple(m.lifecycle for m in memory.pool.values())
         size = pool_size(settings, group.maximum, group.desired)
-        key = _Key(size, lifecycles, group.suspended, group.zones)
-        retrying = pool.retry_s is not None and now_s >= pool.retry_s
-        if key == pool.key and now_s < pool.look_s and not retrying:
+        zones = tuple(zone for zone in group.zones if not _paused(pool.failures.get(zone), now_s))
+        key = _Key(size, lifecycles, group.suspended, zones)
+        if key == pool.key and now_s < pool.look_s:
             return
         pool.key = key
         if now_s >= pool.look_s:
             pool.look_s = now_s + self._parameters.group_health_period_s
         crowd = Counter(m.instance.zone for m in memory.members.values() if m.lifecycle in COUNTED)
-        decision = decide_pool(size, self._members(memory), group.zones, crowd)
+        decision = decide_pool(size, self._members(memory), zones, crowd)
         at = moment(now_s)
         for instance_id in decision.broken:
             cause = words.unhealthy_cause(Unhealthy.NOT_RUNNING, at)
@@ -222,31 +224,31 @@ class WarmPoolController:
             for instance_id in decision.terminate:
                 cause = warm_pool_words.shrink_cause(instance_id, at)
                 self._begin_termination(pool.group, memory, memory.pool[instance_id], cause, now_s)
-        if Process.LAUNCH not in group.suspended and (pool.retry_s is None or retrying):
-            pool.retry_s = None
+        if Process.LAUNCH not in group.suspended:
             for zone in decision.launch:
-                if not self._launch(pool, zone, now_s):
-                    break
+                if not _paused(pool.failures.get(zone), now_s):
+                    self._launch(pool, zone, now_s)
 
-    def _launch(self, pool: _Pool, zone: str, now_s: float) -> bool:
+    def _launch(self, pool: _Pool, zone: str, now_s: float) -> None:
         group, memory = pool.group, pool.memory
         cause = warm_pool_words.fill_cause(moment(now_s))
         try:
             instance = self._groups.launch(group, zone)
         except LaunchError as error:
-            pool.retry_s = now_s + self._parameters.group_health_period_s
+            pauses = (self._parameters.launch_retry_s, self._parameters.launch_retry_longest_s)
+            pool.failures[zone] = failed_again(pool.failures.get(zone), *pauses, now_s)
             said = words.launch_failed_description(str(error))
             log = self._scaling.log
             failed = log.begin(group.name, group.arn, said, cause, zone, "", now_s, kind=ActivityKind.LAUNCH)
             failed.finish(ActivityStatus.FAILED, now_s, str(error))
-            return False
+            return
+        pool.failures.pop(zone, None)
         member = Member(instance, launched_s=now_s, lifecycle=Lifecycle.WARMED_PENDING)
         member.protected = self._groups.protects_new(group)
         description = warm_pool_words.into_pool_description(instance.instance_id)
         member.launching = self._begin(group, member, description, cause, now_s, ActivityKind.LAUNCH)
         memory.pool[instance.instance_id] = member
         self._show(group, memory)
-        return True
 
     def _advance(self, pool: _Pool, settings: PoolSettings, member: Member, now_s: float) -> None:
         """Take an instance on by what is due: into the pool, or out of it for good."""
@@ -371,6 +373,10 @@ class WarmPoolController:
             kind=kind,
             instance_id=member.instance_id,
         )
+
+
+def _paused(failure: LaunchFailure | None, now_s: float) -> bool:
+    return failure is not None and failure.retry_s is not None and now_s < failure.retry_s
 
 
 def _progress(activity: Activity, status: ActivityStatus, percent: int) -> None:
