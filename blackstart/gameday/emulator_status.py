@@ -112,6 +112,8 @@ def _head(status: EmulatorStatus) -> Table:
     table.add_row("DNS", f"{status.dns.address}:{status.dns.port}")
     if status.ca_bundle:
         table.add_row("CA bundle", Text(status.ca_bundle))
+    if status.capacity:
+        table.add_row("capacity", ", ".join(f"{pool} {number}" for pool, number in status.capacity.items()))
     return table
 
 

@@ -223,6 +223,14 @@ def test_unhealthy_targets_and_healed_failures_are_shown_and_are_no_failure_of_t
     assert "of the emulator itself: the data plane was started again 3 times" in capsys.readouterr().out
 
 
+def test_limited_capacity_is_shown(
+    served: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served["status"] = status(capacity={"us-east-1a": 6, "us-east-1a/m5.large": 2})
+    assert run(monkeypatch, "--endpoint", served["endpoint"]) == 0
+    assert "us-east-1a 6, us-east-1a/m5.large 2" in capsys.readouterr().out
+
+
 def test_without_an_emulator_it_exits_with_2_and_says_how_to_start_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
