@@ -9,6 +9,7 @@ from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Launched, Member
 from blackstart.emulator.controllers.group_registrations import GroupRegistrations
 from blackstart.emulator.controllers.lifecycle_hooks import ENTERING, FROM_POOL, LEAVING_GROUP, LifecycleHooks
+from blackstart.emulator.controllers.member_snapshots import MemberSnapshots
 from blackstart.emulator.decisions import activity as words
 from blackstart.emulator.decisions import member_activity
 from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
@@ -20,9 +21,7 @@ from blackstart.emulator.decisions.scaling_group import (
     LEAVING,
     GroupSnapshot,
     Lifecycle,
-    MemberSnapshot,
 )
-from blackstart.emulator.decisions.status_checks import CheckStatus
 from blackstart.emulator.decisions.target_health import TargetHealth
 
 STEPPING_OUT = frozenset({Lifecycle.ENTERING_STANDBY, Lifecycle.DETACHING})
@@ -48,6 +47,7 @@ class GroupMembers:
         self._store = store
         self._facts = facts
         self._health = health
+        self._snapshots = MemberSnapshots(facts, health)
         self._log = log
 
     def join(self, group: Any, memory: GroupMemory, instance: Launched, now_s: float) -> Member:
@@ -70,39 +70,7 @@ class GroupMembers:
 
     def snapshot(self, settings: GroupSnapshot, memory: GroupMemory, *, with_health: bool = True) -> GroupSnapshot:
         """The group's settings with its members, to decide from. with_health: ask the load balancers too."""
-        facts = self._facts()
-        members = []
-        for member in memory.members.values():
-            fact, instance = facts.get(member.instance_id), member.instance
-            members.append(
-                MemberSnapshot(
-                    instance_id=instance.instance_id,
-                    zone=instance.zone,
-                    lifecycle=member.lifecycle,
-                    ec2_state=fact.state.value if fact else InstanceState.TERMINATED.value,
-                    launched_s=member.launched_s,
-                    in_service_s=member.in_service_s,
-                    elb_unhealthy=with_health and self._elb_unhealthy(memory, member),
-                    impaired_since_s=_impaired_since_s(fact) if fact else None,
-                    unhealthy=member.unhealthy,
-                    protected=member.protected,
-                    template_version=instance.template_version,
-                    template_id=instance.template_id,
-                    launch_name=instance.launch_name,
-                    instance_type=instance.instance_type,
-                    spot=instance.spot,
-                    at_risk=fact is not None and fact.rebalance_recommended,
-                    launched_for=member.launched_for,
-                )
-            )
-        failed = frozenset(zone for zone, failure in memory.failures.items() if waits(failure))
-        return settings._replace(
-            members=tuple(members),
-            failed_zones=failed,
-            unreplaced=memory.unreplaced,
-            surge=memory.surge,
-            replacements=memory.replacements,
-        )
+        return self._snapshots.take(settings, memory, with_health=with_health)
 
     def fact(self, instance_id: str) -> InstanceFact | None:
         """What is known of any instance of EC2."""
@@ -276,23 +244,10 @@ class GroupMembers:
         """What the load balancers say of a member as a target."""
         return self._health(target_group_arn, instance_id, None).state
 
-    def _elb_unhealthy(self, memory: GroupMemory, member: Member) -> bool:
-        return any(
-            self._health(arn, member.instance_id, None).state is TargetState.UNHEALTHY
-            for arn in memory.target_groups
-            if arn in member.registered
-        )
-
 
 def _progress(activity: Activity | None, status: ActivityStatus, percent: int) -> None:
     if activity is not None:
         activity.status_code, activity.progress = status.value, percent
-
-
-def _impaired_since_s(fact: InstanceFact) -> float | None:
-    """When the first of the status checks that fail now began to."""
-    checks = (fact.instance_check, fact.system_check)
-    return min((check.since_s for check in checks if check.status is CheckStatus.IMPAIRED), default=None)
 
 
 def _state(facts: Mapping[str, InstanceFact], instance_id: str) -> InstanceState:
