@@ -230,3 +230,16 @@ def test_a_replaced_suppressor_ends_what_it_held_back(cloudwatch):
 def test_a_suppressor_that_cannot_be_is_refused(cloudwatch, changes, message):
     put_children(cloudwatch, "a", "s")
     assert message in refusal(cloudwatch.client.put_composite_alarm, AlarmName="c", AlarmRule="ALARM(a)", **changes)
+
+
+def test_a_broken_cycle_is_evaluated_although_the_changed_alarm_keeps_its_state(cloudwatch):
+    put(cloudwatch, "a", "TRUE")
+    put(cloudwatch, "b", "ALARM(a)")
+    cloudwatch.advance(1)
+    put(cloudwatch, "a", "NOT ALARM(b)")
+    set_state(cloudwatch, "b", "OK")
+    cloudwatch.advance(60)
+    assert composite(cloudwatch, "b")["StateValue"] == "OK"
+    put(cloudwatch, "a", "TRUE")
+    cloudwatch.advance(1)
+    assert [composite(cloudwatch, name)["StateValue"] for name in "ab"] == ["ALARM", "ALARM"]

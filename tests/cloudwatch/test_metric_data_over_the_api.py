@@ -208,3 +208,11 @@ def test_the_two_objectives_of_the_shipped_slos_can_be_asked(cloudwatch):
     quick["MetricStat"]["Stat"], answered["MetricStat"]["Stat"] = "TC(:0.1)", "SampleCount"
     share = {"Id": "share", "Expression": "quick / answered"}
     assert [result["Values"] for result in results(cloudwatch, quick, answered, share)] == [[8.0], [10.0], [0.8]]
+
+
+def test_data_with_entities_is_filed_like_any_other(cloudwatch):
+    entity = {"Entity": {"KeyAttributes": {"Type": "Service", "Name": "web"}}}
+    cloudwatch.client.put_metric_data(
+        Namespace="App", EntityMetricData=[{**entity, "MetricData": [{"MetricName": "M", "Value": 3.0}]}]
+    )
+    assert results(cloudwatch, stat("m"))[0]["Values"] == [3.0]

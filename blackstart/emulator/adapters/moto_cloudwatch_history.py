@@ -93,7 +93,9 @@ def rules_changed(backend: Any) -> None:
         name: (by,) for name, alarm in composites.items() if (by := suppressor_of(alarm))
     }
     region.suppressed = _turned_round(suppressors)
-    region.cyclic = in_cycles(below)
+    cyclic = in_cycles(below)
+    region.changed.update({name: name for name in sorted(region.cyclic - cyclic)})  # a broken cycle goes on
+    region.cyclic = cyclic
     region.held = {name: held for name, held in region.held.items() if name in composites}
     for name in region.views.keys() - backend.alarms.keys():
         del region.views[name]
