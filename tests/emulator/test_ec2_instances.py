@@ -252,3 +252,18 @@ def test_some_attributes_change_on_a_stopped_instance_only(rig: Rig) -> None:
     assert +rig.controllers.ec2.occupied == {("us-east-1a", "t3.small"): 1}
     command(rig, instance_id, "poweroff")
     assert described(rig, instance_id)["State"]["Name"] == "shutting-down"
+
+
+def test_a_reset_of_everything_leaves_no_instance_and_no_service(rig: Rig) -> None:
+    from moto.moto_api._internal.models import moto_api_backend
+
+    (instance_id,) = run(rig)
+    rig.run(40)
+    assert instance_id in rig.services.running
+    moto_api_backend.reset()
+    rig.tick()
+    assert (rig.controllers.ec2.facts, rig.services.running) == ({}, {})
+    assert +rig.controllers.ec2.occupied == {}
+    (again,) = run(rig)
+    rig.run(40)
+    assert described(rig, again)["State"]["Name"] == "running"

@@ -53,15 +53,18 @@ class MotoInstances:
         """Whether a backend's instances are another collection than at the last call: new backends, or a reset."""
         seen = [backend.reservations for backend in moto_backends.existing("ec2")]
         same = len(seen) == len(self._seen) and all(new is old for new, old in zip(seen, self._seen, strict=True))
-        self._seen = seen
+        if not same:
+            self._seen = seen
+            self._by_id = {
+                instance.id: (instance, reservation)
+                for reservations in seen
+                for reservation in reservations.values()
+                for instance in reservation.instances
+            }
         return not same
 
     def ids(self) -> Iterable[str]:
-        for backend in moto_backends.existing("ec2"):
-            for reservation in backend.reservations.values():
-                for instance in reservation.instances:
-                    self._by_id.setdefault(instance.id, (instance, reservation))
-                    yield instance.id
+        return self._by_id.keys()
 
     def register(self, instance: Any, reservation: Any) -> None:
         """A new instance of a reservation."""
