@@ -236,3 +236,13 @@ def test_unhealthy_instances_of_the_shifted_zone_are_replaced_elsewhere_or_ignor
     assert (min(in_a) in tier.stack.members()) is not replaced
     assert min(in_b) not in tier.stack.members()
     assert tier.zones()[A] == (1 if replaced else 2)
+
+
+def test_another_template_version_is_tried_at_once(tier: Tier) -> None:
+    tier.capacity(a=0, b=0, c=0)
+    tier.rig.run(5)
+    before = len(tier.failures())
+    template = {"LaunchTemplateId": tier.stack.template, "Version": "1"}
+    tier.update(LaunchTemplate=template)
+    tier.rig.run(1)
+    assert len(tier.failures()) == before + 3

@@ -51,6 +51,7 @@ class MotoGroups:
             capacity_rebalance=bool(getattr(group, "capacity_rebalance", False)),
             mix=moto_group_launch.mix_of(group.mixed_instances_policy),
             template_id=template.id if template else "",
+            template_version=str(group.launch_template_version or "") if template else "",
             launch_name="" if template else group.launch_configuration_name or "",
         )
 

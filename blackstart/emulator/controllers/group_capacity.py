@@ -1,9 +1,9 @@
 """Carries out what a group decides: launches, retries and terminations, each with its activity."""
 
-from collections import Counter
 from typing import Any, Protocol
 
 from blackstart.emulator.controllers.activity_log import Activity, ActivityLog, moment
+from blackstart.emulator.controllers.capacity_causes import launch_cause, termination_cause
 from blackstart.emulator.controllers.group_members import GroupMembers
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Launched, LaunchError, Member
 from blackstart.emulator.decisions import activity as words
@@ -11,14 +11,12 @@ from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
 from blackstart.emulator.decisions.capacity import CapacityDecision, Launch, decide_capacity
 from blackstart.emulator.decisions.launch_failure import ZONAL_CODES, failed_again, waits
 from blackstart.emulator.decisions.purchase import pools
-from blackstart.emulator.decisions.replacement import Termination
 from blackstart.emulator.decisions.scaling_group import (
     COMING,
     COUNTED,
     GroupSnapshot,
     MemberSnapshot,
     Process,
-    Unhealthy,
     Why,
 )
 from blackstart.emulator.parameters import Parameters
@@ -77,7 +75,7 @@ class GroupCapacity:
     ) -> None:
         before = sum(member.lifecycle in COUNTED for member in snapshot.members)
         for termination in decision.terminate:
-            cause = _termination_cause(memory, snapshot, termination, before, now_s)
+            cause = termination_cause(memory, snapshot, termination, before, now_s)
             member = memory.members[termination.instance_id]
             if termination.why is Why.SCALE_IN and self._taken_back(group, memory, member, cause, now_s):
                 continue
@@ -117,7 +115,7 @@ class GroupCapacity:
                 return False
             if waits(memory.failures.get(launch.placement.zone)):
                 continue
-            cause = _launch_cause(memory, snapshot, launch, (before, after), staying, now_s)
+            cause = launch_cause(memory, snapshot, launch, (before, after), staying, now_s)
             launched = self._launch(group, memory, snapshot, launch, cause, staying, now_s)
             if launched is None:
                 refused = True
@@ -222,35 +220,3 @@ def _forget_what_is_done(memory: GroupMemory, snapshot: GroupSnapshot, decision:
     memory.change = None
     if not any(member.lifecycle in COMING for member in snapshot.members):
         memory.balance = ""
-
-
-def _launch_cause(
-    memory: GroupMemory,
-    snapshot: GroupSnapshot,
-    launch: Launch,
-    sizes: tuple[int, int],
-    staying: list[MemberSnapshot],
-    now_s: float,
-) -> str:
-    """sizes: of the group before and after all launches of this decision."""
-    at = moment(now_s)
-    if launch.why is Why.REPLACES_UNHEALTHY:
-        return words.replacement_cause(at)
-    if launch.why in (Why.CAPACITY_REBALANCING, Why.REFRESH):
-        return words.launched_ahead_cause(launch.why, at)
-    if launch.why is Why.REBALANCING:
-        crowd = Counter(member.zone for member in staying)
-        return words.balancing_cause(at, {zone: crowd[zone] for zone in dict.fromkeys((*snapshot.zones, *crowd))})
-    return words.scale_out_cause(memory.change.sentence() if memory.change else "", at, *sizes)
-
-
-def _termination_cause(
-    memory: GroupMemory, snapshot: GroupSnapshot, termination: Termination, before: int, now_s: float
-) -> str:
-    member, at = memory.members[termination.instance_id], moment(now_s)
-    if termination.why is Why.UNHEALTHY:
-        return words.unhealthy_cause(member.unhealthy or Unhealthy.NOT_RUNNING, at)
-    if termination.why is Why.CAPACITY_REBALANCING:
-        return words.rebalance_recommendation_cause(at)
-    reason = memory.balance or (memory.change.sentence() if memory.change else "")
-    return words.scale_in_cause(reason, at, before, snapshot.desired, member.instance_id)

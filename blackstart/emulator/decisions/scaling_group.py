@@ -143,7 +143,7 @@ class GroupSnapshot(NamedTuple):
     last launch failed and none has succeeded since. shifted_zones: whose traffic a zonal shift has moved away.
     ignores_impaired: ImpairedZoneHealthCheckBehavior is IgnoreUnhealthy. warm_up_s: DefaultInstanceWarmup. unreplaced:
     unhealthy members that were terminated and have no replacement yet; replacements: launches that an instance refresh
-    waits for. template_id, launch_name: what the group
+    waits for. template_id with template_version (as it was asked for, such as $Latest), launch_name: what the group
     launches from now, one of them empty.
     """
 
@@ -167,6 +167,7 @@ class GroupSnapshot(NamedTuple):
     capacity_rebalance: bool = False
     mix: Mix | None = None
     template_id: str = ""
+    template_version: str = ""
     launch_name: str = ""
     unreplaced: int = 0
     replacements: int = 0
