@@ -329,5 +329,5 @@ def service_port(
     for arn in target_groups:
         if arn in ports:
             return ports[arn]
-    registered: Iterator[int] = (r.port for arn in ports for r in book.registrations(arn) if r.target_id == instance_id)
+    registered: Iterator[int] = (port for arn in ports for port in book.ports(arn, instance_id))
     return next(registered, None)

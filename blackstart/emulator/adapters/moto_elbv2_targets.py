@@ -87,8 +87,8 @@ def _registering(book: TargetBook, now_s: Callable[[], float]) -> Callable[[Any,
 
         check_targets(group, targets)
         wanted = [(target["Id"], int(target.get("Port") or group.port or 0)) for target in targets]
-        known = {(registration.target_id, registration.port) for registration in book.registrations(group.arn)}
-        if len(known | set(wanted)) > MOST_TARGETS:
+        new = {target for target in wanted if target[1] not in book.ports(group.arn, target[0])}
+        if new and book.count(group.arn) + len(new) > MOST_TARGETS:
             raise ELBClientError("TooManyTargets", f"The target group '{group.name}' has too many targets")
         for target_id, port in wanted:
             book.register(group.arn, target_id, port, now_s())
@@ -104,7 +104,7 @@ def _deregistering(book: TargetBook, now_s: Callable[[], float]) -> Callable[[An
         for target in targets:
             port = int(target["Port"]) if target.get("Port") else None
             book.deregister(group.arn, target["Id"], port, delay_s, now_s())
-            if target["Id"] not in book.in_service(group.arn):
+            if not book.in_service(group.arn, target["Id"]):
                 group.targets.pop(target["Id"], None)
 
     return deregister

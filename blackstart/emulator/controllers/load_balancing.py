@@ -70,6 +70,7 @@ class LoadBalancingController:
             target_state_delay_s=parameters.target_state_delay_s,
         )
         self._balancers: tuple[LoadBalancerFacts, ...] = ()
+        self._mitigating: set[str] = set()
         self.snapshot = Snapshot(version=0)
 
     def tick(self, now_s: float) -> None:
@@ -103,9 +104,10 @@ class LoadBalancingController:
 
     def anomaly(self, target_group_arn: str, target_id: str, port: int | None) -> Anomaly | None:
         """What anomaly detection says of a registered target; None for a group that does not mitigate anomalies."""
-        group = next((one for one in self.snapshot.target_groups if one.arn == target_group_arn), None)
+        if target_group_arn not in self._mitigating:
+            return None
         target = self._builder.target(target_group_arn, target_id, port)
-        if group is None or not group.mitigates_anomalies or target is None:
+        if target is None:
             return None
         key = (target_group_arn, target_id, target.snapshot.port)
         for one in self._mitigated():
@@ -160,6 +162,7 @@ class LoadBalancingController:
         )
         if snapshot != self.snapshot:
             self.snapshot = snapshot.model_copy(update={"version": self.snapshot.version + 1})
+            self._mitigating = {group.arn for group in snapshot.target_groups if group.mitigates_anomalies}
             self._registry.keep_only(self.snapshot)
             self._publish(self.snapshot)
 

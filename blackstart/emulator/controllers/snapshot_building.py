@@ -100,9 +100,8 @@ class SnapshotBuilder:
     def target(self, target_group_arn: str, target_id: str, port: int | None) -> BuiltTarget | None:
         """A registration as it was last built; of several ports the first when none is given."""
         targets = self._targets.get(target_group_arn, {})
-        if port is not None:
-            return targets.get((target_id, port))
-        return next((built for (known_id, _), built in targets.items() if known_id == target_id), None)
+        ports = self._book.ports(target_group_arn, target_id) if port is None else (port,)
+        return next((targets[(target_id, one)] for one in ports if (target_id, one) in targets), None)
 
     def _node(self, balancer: LoadBalancerFacts, zone: str) -> NodeSnapshot:
         met = {
