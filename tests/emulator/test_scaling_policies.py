@@ -28,7 +28,7 @@ class Tier:
         self.asg.update_auto_scaling_group(AutoScalingGroupName="web", MaxSize=12, DefaultCooldown=100)
 
     def settled(self) -> "Tier":
-        self.rig.run(300, step_s=5)
+        self.rig.run(150, step_s=10)
         return self
 
     def put(self, name: str = "policy", **wanted: Any) -> str:
