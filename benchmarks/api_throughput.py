@@ -5,8 +5,9 @@ an environment without settings. Each gets the same small stack (12 instances of
 alarms) and the same calls: what a drill's observer, a dashboard and a deployer ask for. One client at a time, in turns
 of a round each, so that a busy machine weighs on both; first with boto3, then with the very bytes that boto3 sent, on
 one connection that stays open, so that the client's own work does not count. Then describe calls over 1,000 instances.
-The ratio of a row is that of the median times; that of a client over all calls is of calls per second, as if each were
-made equally often. Processor time is the server's own. Takes two minutes.
+Of each call the least of the rounds' mean times counts, because whatever else the machine does only adds; the median
+stands beside it. The ratio over all calls is of calls per second, as if each were made equally often. Processor time is
+the server's own. Takes five minutes, most of them plain moto's, to launch the instances.
 
 Exits with 1 when the emulator makes less than 1.5 times plain moto's calls per second over the mix, or describes 1,000
 instances less than five times as fast.
@@ -25,6 +26,7 @@ from emulator_under_test import IMAGE_PARAMETER, ZONES, Endpoint, emulator, plai
 
 SPEED = 60.0
 SMALL, LARGE = 12, 1_000
+GROWTH = 50
 ALARMS = 10
 ROUNDS = 9
 CALLS_A_ROUND = 10
@@ -89,11 +91,12 @@ class Server:
         self.instance = self._members()[0]["InstanceId"]
 
     def grow(self, instances: int) -> None:
-        """More instances in the group."""
-        self.scaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=instances)
+        """More instances in the group, so many at a time that moto's call, which launches them, answers in time."""
+        for desired in [*range(SMALL + GROWTH, instances, GROWTH), instances]:
+            self.scaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=desired)
         self.wait_for(instances)
 
-    def wait_for(self, instances: int, within_real_s: float = 180.0) -> None:
+    def wait_for(self, instances: int, within_real_s: float = 900.0) -> None:
         give_up_at = time.monotonic() + within_real_s
         while self._registered() < instances:
             if time.monotonic() > give_up_at:
@@ -185,6 +188,10 @@ class Cost(NamedTuple):
     cpu_s: float
 
     @property
+    def least_real_s(self) -> float:
+        return min(self.times_real_s)
+
+    @property
     def median_real_s(self) -> float:
         return statistics.median(self.times_real_s)
 
@@ -235,23 +242,25 @@ def with_raw_http(server: Server, call: Call) -> Callable[[], object]:
 
 def compare(title: str, rows: Mapping[str, dict[str, Cost]]) -> float:
     """Print a table and return how many times plain moto's calls per second the emulator makes over all rows."""
-    print(f"\n{title:<34}{'emulator':>12}{'plain moto':>12}{'ratio':>8}{'processor ms':>16}{'ratio':>8}")
+    print(f"\n{title:<34}{'emulator, ms':>18}{'plain moto, ms':>18}{'ratio':>8}{'processor, ms':>16}{'ratio':>8}")
+    print(f"{'':<34}{'least   median':>18}{'least   median':>18}")
     sums = {"emulator": 0.0, "plain moto": 0.0}
     spent = dict.fromkeys(sums, 0.0)
     for name, costs in rows.items():
         ours, theirs = costs["emulator"], costs["plain moto"]
         for who in sums:
-            sums[who] += costs[who].median_real_s
+            sums[who] += costs[who].least_real_s
             spent[who] += costs[who].cpu_s
         print(
-            f"  {name:<32}{ours.median_real_s * 1e3:>9.2f} ms{theirs.median_real_s * 1e3:>9.2f} ms"
-            f"{theirs.median_real_s / ours.median_real_s:>8.2f}"
+            f"  {name:<32}{ours.least_real_s * 1e3:>9.2f}{ours.median_real_s * 1e3:>9.2f}"
+            f"{theirs.least_real_s * 1e3:>9.2f}{theirs.median_real_s * 1e3:>9.2f}"
+            f"{theirs.least_real_s / ours.least_real_s:>8.2f}"
             f"{ours.cpu_s * 1e3:>8.1f}{theirs.cpu_s * 1e3:>8.1f}{theirs.cpu_s / max(ours.cpu_s, 1e-5):>8.2f}"
         )
     ratio = sums["plain moto"] / sums["emulator"]
     rates = {who: len(rows) / total for who, total in sums.items()}
     print(
-        f"  {'calls per second over all':<32}{rates['emulator']:>9.0f}   {rates['plain moto']:>9.0f}   {ratio:>8.2f}"
+        f"  {'calls per second over all':<32}{rates['emulator']:>9.0f}{rates['plain moto']:>18.0f}{ratio:>17.2f}"
         f"{'':>16}{spent['plain moto'] / spent['emulator']:>8.2f}"
     )
     return ratio
@@ -287,7 +296,7 @@ def measure(servers: list[Server]) -> bool:
         }
         compare(f"{LARGE} instances, {client}", rows)
         described = rows["describe_instances"]
-        ratio = described["plain moto"].median_real_s / described["emulator"].median_real_s
+        ratio = described["plain moto"].least_real_s / described["emulator"].least_real_s
         kept = kept and ratio >= LEAST_DESCRIBE_RATIO
     return kept
 
