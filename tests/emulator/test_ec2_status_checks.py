@@ -199,3 +199,27 @@ def test_an_action_that_cannot_be_carried_out_says_why(rig: Rig) -> None:
     ):
         with pytest.raises(ActionFailedError, match=words):
             actions(rig, protection).carry_out(alarm, rig.now_s)
+
+
+def test_an_alarm_of_the_system_check_recovers_its_instance(rig: Rig) -> None:
+    cloudwatch, instance_id = rig.client("cloudwatch"), run(rig, Monitoring={"Enabled": True})
+    cloudwatch.put_metric_alarm(
+        AlarmName="sick",
+        Namespace="AWS/EC2",
+        MetricName="StatusCheckFailed_System",
+        Dimensions=[{"Name": "InstanceId", "Value": instance_id}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=2,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        AlarmActions=["arn:aws:automate:us-east-1:ec2:recover"],
+    )
+    rig.run(360)
+    assert cloudwatch.describe_alarms(AlarmNames=["sick"])["MetricAlarms"][0]["StateValue"] == "OK"
+    rig.controllers.ec2.hardware_failed(instance_id, True, rig.now_s)
+    rig.run(300)
+    assert rig.controllers.ec2.facts[instance_id].system_check.status is CheckStatus.OK
+    assert instance_id in rig.services.running
+    rig.run(180)
+    assert cloudwatch.describe_alarms(AlarmNames=["sick"])["MetricAlarms"][0]["StateValue"] == "OK"
