@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import web_stack
+from running_emulator import emulators, until
 
 from blackstart.emulator import main
 from blackstart.emulator.adapters.instance_host_client import LIGHT, InstanceHost
@@ -202,3 +204,24 @@ def test_a_thousand_instances_start_in_one_process_with_little_memory(light: Lig
 def test_light_instances_run_no_app(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["--app", "python app.py", "--instances", "light"]) == 2
     assert "--app and --instances light exclude each other" in capsys.readouterr().err
+
+
+def test_an_emulator_with_light_instances_finds_the_killed_one_unhealthy_and_replaces_it(tmp_path: Path) -> None:
+    with emulators(tmp_path) as start:
+        running = start("--instances", "light", speed=60.0)
+        stack = web_stack.WebStack(running.client, desired=3)
+        until(lambda: len(stack.healthy()) == 3)
+        victim, *others = sorted(stack.healthy())
+        ssm = running.client("ssm")
+        ssm.send_command(
+            InstanceIds=[victim],
+            DocumentName="AWS-RunShellScript",
+            Parameters={"commands": ["systemctl kill --signal=SIGKILL --kill-whom=all blackstart-demo"]},
+        )
+        until(lambda: len(stack.healthy() - {victim}) == 3)
+        assert set(others) < stack.healthy()
+        assert any("ELB system health check failure" in activity["Cause"] for activity in stack.activities())
+        host = next(one for one in running.status.processes if one.name == "light instance host")
+        assert host.pid in running.status.pids
+        assert running.end() == 0
+        until(lambda: not Path(f"/proc/{host.pid}").exists())
