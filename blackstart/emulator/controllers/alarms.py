@@ -3,6 +3,7 @@
 Source: CloudWatch user guide, "Alarm evaluation", "Alarm actions"; API reference, MetricAlarm.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +13,7 @@ from blackstart.emulator.decisions.alarm_state import AlarmSpec, AlarmState, Ala
 from blackstart.emulator.decisions.metric_math import Query, resolve
 from blackstart.emulator.decisions.metric_math_syntax import MathError
 from blackstart.emulator.decisions.metric_math_values import Series
-from blackstart.emulator.decisions.metric_statistics import Aggregate, has_low_samples, statistic
+from blackstart.emulator.decisions.metric_statistics import has_low_samples
 
 EVALUATION_OFFSET_S = 10.0
 """How long after the minute its alarms are evaluated, so that the minute's last counters are there. AWS gives each
@@ -141,13 +142,17 @@ class AlarmsController:
     ) -> tuple[Sequence[float | None], bool]:
         """The window of metric math, or of a percentile that is not to rest on few samples, and whether it does."""
         period_s = view.spec.period_s
-        aggregates = {
-            name: dict(self._store.periods(metric.key, start_s, end_s, period_s, metric.unit))
-            for name, metric in view.metrics.items()
-        }
         starts = [start_s + period_s * number for number in range(length)]
-        values = _values(view, aggregates, starts)
-        return [values.get(start) for start in starts], view.ignore_low_samples and _low_samples(view, aggregates)
+        metrics: dict[str, Series] = {}
+        low_samples = False
+        for name, metric in view.metrics.items():
+            window = self._store.window(metric.key, start_s, period_s, length, metric.statistic, metric.unit)
+            metrics[name] = {at: value for at, value in zip(starts, window, strict=True) if value is not None}
+            if view.ignore_low_samples and not low_samples:
+                newest = deque(self._store.periods(metric.key, start_s, end_s, period_s, metric.unit), maxlen=1)
+                low_samples = any(has_low_samples(metric.statistic, part.real_count) for _, part in newest)
+        values = _values(view, metrics, starts)
+        return [values.get(start) for start in starts], low_samples
 
     def _points(
         self, view: AlarmView, starts: Sequence[float], window: Sequence[float | None]
@@ -161,11 +166,7 @@ class AlarmsController:
         return points
 
 
-def _values(view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]], starts: Sequence[float]) -> Series:
-    metrics: dict[str, Series] = {}
-    for name, periods in aggregates.items():
-        numbers = ((at, statistic(part, view.metrics[name].statistic)) for at, part in periods.items())
-        metrics[name] = {at: number for at, number in numbers if number is not None}
+def _values(view: AlarmView, metrics: Mapping[str, Series], starts: Sequence[float]) -> Series:
     if not view.expressions:
         return metrics[view.returned]
     try:
@@ -175,12 +176,3 @@ def _values(view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]]
         # read without fault when it was put; numbers that there are none of (an average of nothing) may still fail it
         return {}
     return found if isinstance(found, Mapping) else {}
-
-
-def _low_samples(view: AlarmView, aggregates: Mapping[str, Mapping[float, Aggregate]]) -> bool:
-    """Whether the newest data of any percentile rests on too few samples."""
-    return any(
-        has_low_samples(view.metrics[name].statistic, periods[max(periods)].real_count)
-        for name, periods in aggregates.items()
-        if periods
-    )

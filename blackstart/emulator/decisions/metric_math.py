@@ -6,6 +6,7 @@ Source: CloudWatch user guide, "Using math expressions with CloudWatch metrics".
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from blackstart.emulator.decisions.metric_math_functions import SIMPLE, filled_between, simple, sorted_lines
@@ -61,6 +62,7 @@ class Query(NamedTuple):
     search: Search | None = None
 
 
+@lru_cache(maxsize=4096)
 def references(expression: str) -> frozenset[str]:
     """The ids that an expression names. Raises MathError for what is not an expression at all."""
     return frozenset(node.name for node in walk(_parse(expression)) if isinstance(node, Id))
