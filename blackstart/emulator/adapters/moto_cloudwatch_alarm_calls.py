@@ -23,7 +23,6 @@ STATE_ATTRIBUTES = (
 )
 SUPPRESSED_ATTRIBUTES = ("actions_suppressed_by", "actions_suppressed_reason")
 MOST_DELETED = 100
-MOST_PARENTS = 150
 
 
 class Calls(NamedTuple):

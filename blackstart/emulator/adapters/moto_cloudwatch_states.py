@@ -20,7 +20,6 @@ from blackstart.emulator.decisions.composite_alarm import read_rule
 NOT_EXECUTED = "Not executed by the emulator: it has no such service."
 REPEATED = "autoscaling"
 """The service whose actions are repeated every minute while the state lasts."""
-INITIAL_REASON = "Unchecked: Initial alarm creation"
 
 
 def service_of(action: str) -> str:
