@@ -142,18 +142,18 @@ class _Calls:
         if unknown:
             raise refusal(f"Instance refresh not found - {min(unknown)}")
         start, now_s = int(token), self._now_s()
-        rows = [_row(group, r, self._refreshes.progress(group, r, now_s)) for r in found[start : start + size]]
+        rows = [_row(group, r, self._refreshes.progress(group, r, now_s), now_s) for r in found[start : start + size]]
         return {"InstanceRefreshes": rows, "NextToken": str(start + size) if len(found) > start + size else None}
 
 
-def _row(group: Any, refresh: Refresh, pool: Pool) -> dict[str, Any]:
+def _row(group: Any, refresh: Refresh, pool: Pool, now_s: float) -> dict[str, Any]:
     state = refresh.state
     pending = state.status is RefreshStatus.PENDING
     row: dict[str, Any] = {
         "InstanceRefreshId": refresh.refresh_id,
         "AutoScalingGroupName": group.name,
         "Status": state.status.value,
-        "StatusReason": instance_refresh_words.status_reason(state, refresh.seen_s),
+        "StatusReason": instance_refresh_words.status_reason(state, now_s),
         "StartTime": None if pending else datetime_at(state.started_s),
         "EndTime": None if refresh.end_s is None else datetime_at(refresh.end_s),
         "PercentageComplete": None if pending else state.percent,

@@ -83,7 +83,7 @@ class GroupMembers:
 
     def mark(self, group: Any, memory: GroupMemory, member: Member) -> None:
         """A member's health or protection changed."""
-        memory.stale = True
+        memory.changed()
         self._store.show(group, member)
 
     def leave(self, group: Any, memory: GroupMemory, member: Member) -> None:
@@ -92,7 +92,7 @@ class GroupMembers:
         self.hooks.forget(member.instance_id)
         memory.members.pop(member.instance_id, None)
         memory.moving.discard(member.instance_id)
-        memory.stale = True
+        memory.changed()
         self._store.hide(group, member.instance_id)
 
     def part(self, group: Any, memory: GroupMemory, member: Member, now_s: float) -> None:
@@ -139,7 +139,7 @@ class GroupMembers:
         self.move(group, memory, member, to)
 
     def _changed(self, group: Any, memory: GroupMemory, member: Member) -> None:
-        memory.stale = True
+        memory.changed()
         memory.moving.add(member.instance_id)
         self._store.show(group, member)
 

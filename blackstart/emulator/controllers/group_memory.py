@@ -105,6 +105,13 @@ class GroupMemory:
     """How many of the next launches an instance refresh asked for."""
     pool: dict[str, Member] = field(default_factory=dict)
     """The warm pool; its instances are no members until they leave it."""
+    changes: int = 0
+    """How often members changed so far."""
+
+    def changed(self) -> None:
+        """Something that decisions are made from is different."""
+        self.stale = True
+        self.changes += 1
 
 
 class GroupStore(Protocol):

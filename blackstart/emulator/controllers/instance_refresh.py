@@ -20,6 +20,8 @@ from blackstart.emulator.decisions.scaling_group import LEAVING, GroupSnapshot, 
 from blackstart.emulator.decisions.target_health import TargetHealth
 from blackstart.emulator.decisions.warm_pool import READY
 
+LOOK_S = 5.0
+"""A refresh looks at the load balancers' opinions, and at what else nobody tells it, this often."""
 NOT_YET = frozenset({TargetState.INITIAL, TargetState.UNHEALTHY, TargetState.DRAINING})
 
 
@@ -49,6 +51,7 @@ class Rollback:
 class Refresh:
     """One instance refresh. desired: the configuration that it deploys, as it was given, or None. shown: the
     preferences as they are described. pool_old: instances of the warm pool that are to be replaced, of pool_original.
+    look_s: when it looks again though nothing has changed.
     """
 
     refresh_id: str
@@ -60,7 +63,9 @@ class Refresh:
     pool_original: frozenset[str] = frozenset()
     end_s: float | None = None
     rollback: Rollback | None = None
-    seen_s: float = 0.0
+    seen: tuple[int, GroupSnapshot | None] | None = None
+    """What the last step was decided from: changes of members so far, the group's settings."""
+    look_s: float = 0.0
 
 
 class Configurations(Protocol):
@@ -188,6 +193,11 @@ class InstanceRefreshController:
 
     def _advance(self, group: Any, refresh: Refresh, now_s: float) -> None:
         memory = self._scaling.memory(group, now_s)
+        alarming = self._alarming(group, refresh.preferences.alarms)
+        seen = (memory.changes, memory.settings)
+        if seen == refresh.seen and now_s < refresh.look_s and not alarming:
+            return
+        refresh.seen = seen
         if refresh.state.status is RefreshStatus.PENDING and refresh.desired is not None:
             self._configurations.launch_from(group, refresh.desired)
         snapshot = self._scaling.snapshot(group)
@@ -200,7 +210,7 @@ class InstanceRefreshController:
             now_s,
             not_serving=self._not_serving(snapshot, memory),
             unmatched=self._unmatched(group, snapshot, refresh.desired) if skipping else None,
-            alarming=self._alarming(group, refresh.preferences.alarms),
+            alarming=alarming,
             surge=memory.surge,
             pool=self.progress(group, refresh, now_s),
         )
@@ -212,6 +222,7 @@ class InstanceRefreshController:
         if step.replace_pool:
             self._replace_pool(group, refresh.pool_old, now_s)
         self._into(group, refresh, step.state, now_s)
+        refresh.look_s = _next_look_s(step.state, refresh.preferences, snapshot, now_s)
         if step.state.status is RefreshStatus.FAILED and refresh.preferences.auto_rollback:
             self._roll_back(group, refresh, words.status_reason(step.state, now_s) or "", now_s)
         elif step.state.status not in ACTIVE:
@@ -248,9 +259,11 @@ class InstanceRefreshController:
         memory.replacements = 0
 
     def _into(self, group: Any, refresh: Refresh, state: RefreshState, now_s: float) -> None:
-        before, refresh.state, refresh.seen_s = refresh.state.status, state, now_s
+        before, refresh.state = refresh.state.status, state
         if state.status not in ACTIVE:
             refresh.end_s = now_s
+        if state.status is not before:
+            refresh.look_s = now_s
         if state.status is not before and state.status in words.EVENTS:
             self._tell(group, refresh, words.EVENTS[state.status], now_s, {})
 
@@ -316,3 +329,12 @@ class InstanceRefreshController:
         for instance_id in gone:
             cause = words.outlived_cause(instance_id, moment(now_s))
             self._scaling.members.begin_termination(group, memory, memory.members[instance_id], cause, now_s)
+
+
+def _next_look_s(state: RefreshState, preferences: Preferences, group: GroupSnapshot, now_s: float) -> float:
+    """When a refresh looks again though no member changed: a warm-up, a delay or a time limit ends, or its period."""
+    moments = [now_s + LOOK_S, state.progress_s + decisions.TIMEOUT_S]
+    if state.until_s is not None:
+        moments.append(state.until_s)
+    moments += [m.in_service_s + preferences.warm_up_s for m in group.members if m.in_service_s is not None]
+    return min(moment for moment in moments if moment > now_s)
