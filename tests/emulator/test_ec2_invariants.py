@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from rig import Rig
 
-from blackstart.emulator.controllers.ec2_lifecycle import OCCUPYING
+from blackstart.emulator.controllers.instance_book import OCCUPYING
 from blackstart.emulator.controllers.spot_interruptions import NotSpotError
 from blackstart.emulator.decisions.ec2_capacity import Pool
 from blackstart.emulator.decisions.instance_lifecycle import InstanceState
@@ -97,7 +97,8 @@ class Instances(RuleBasedStateMachine):
     def no_zone_holds_more_than_it_has_room_for(self) -> None:
         facts = self.rig.controllers.ec2.facts.values()
         counted = Counter((fact.zone, fact.instance_type) for fact in facts if fact.state in OCCUPYING)
-        assert counted == +self.rig.controllers.ec2.occupied
+        occupied = self.rig.controllers.ec2.occupied
+        assert counted == {where: number for where, number in occupied.items() if number}
         assert all(number <= 4 for number in counted.values())
 
     @invariant()

@@ -4,20 +4,19 @@ A tick touches only the instances in which something is due: a heap has the next
 """
 
 import heapq
-from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from blackstart.domain.emulator_status import FailedService
 from blackstart.emulator.controllers.event_bus import Event, EventBus, no_one
+from blackstart.emulator.controllers.instance_book import InstanceBook, InstanceRecord
 from blackstart.emulator.controllers.instance_facts import InstanceFact, InstanceStore, InstanceTraits
 from blackstart.emulator.controllers.instance_services import InstanceServices, ServiceSettings
 from blackstart.emulator.controllers.service_host import Done, ServiceHost
 from blackstart.emulator.decisions import state_reason, status_checks
 from blackstart.emulator.decisions.instance_lifecycle import (
     Change,
-    InstanceLife,
     InstanceState,
     Request,
     advance,
@@ -26,28 +25,11 @@ from blackstart.emulator.decisions.instance_lifecycle import (
     requested,
 )
 from blackstart.emulator.decisions.state_reason import Initiator, StateReason
-from blackstart.emulator.decisions.status_checks import Checks, Trouble
+from blackstart.emulator.decisions.status_checks import Trouble
 from blackstart.emulator.parameters import Parameters
 
 __all__ = ["Ec2LifecycleController", "InstanceFact", "InstanceStore", "InstanceTraits", "ServiceSettings"]
 SIGCONT, SIGSTOP, SIGTSTP = 18, 19, 20
-OCCUPYING = frozenset(InstanceState) - {InstanceState.STOPPED, InstanceState.TERMINATED}
-"""The states in which an instance takes up capacity."""
-
-
-class _Instance:
-    """What is known of one instance."""
-
-    __slots__ = ("checks", "due_s", "life", "look_s", "rebalance", "traits", "trouble")
-
-    def __init__(self, life: InstanceLife, traits: InstanceTraits) -> None:
-        self.life = life
-        self.traits = traits
-        self.checks: Checks = status_checks.not_applicable(life.since_s)
-        self.trouble = Trouble()
-        self.look_s: float | None = None
-        self.rebalance = False
-        self.due_s: float | None = None
 
 
 class Ec2LifecycleController:
@@ -70,18 +52,19 @@ class Ec2LifecycleController:
     ) -> None:
         self._store = store
         self._parameters = parameters
-        self._address_of = address_of
         self._events = events
         self._services = InstanceServices(host, settings, queue=queue, port_of=port_of)
-        self._known: dict[str, _Instance] = {}
+        self._book = InstanceBook(address_of)
         self._due: list[tuple[float, str]] = []
-        self._facts: dict[str, InstanceFact] = {}
         self._paused: set[str] = set()
-        self.occupied: Counter[tuple[str, str]] = Counter()
 
     @property
     def facts(self) -> Mapping[str, InstanceFact]:
-        return self._facts
+        return self._book.facts
+
+    @property
+    def occupied(self) -> Mapping[tuple[str, str], int]:
+        return self._book.occupied
 
     @property
     def pids(self) -> Mapping[str, int]:
@@ -98,14 +81,14 @@ class Ec2LifecycleController:
 
     def launched(self, instance_id: str, now_s: float) -> None:
         """An instance was run: it is pending from now on."""
-        self._known[instance_id] = instance = _Instance(launched(now_s), self._store.traits(instance_id))
+        self._book.known[instance_id] = instance = InstanceRecord(launched(now_s), self._store.traits(instance_id))
         self._entered(instance_id, instance, state_reason.pending())
 
     def requested(
         self, instance_id: str, request: Request, now_s: float, initiator: Initiator = Initiator.USER
     ) -> None:
         """Start, stop, terminate or reboot an instance. Raises IncorrectStateError."""
-        instance = self._known.get(instance_id)
+        instance = self._book.known.get(instance_id)
         if instance is None:
             return
         before, after = instance.life, requested(instance.life, request, now_s)
@@ -118,7 +101,7 @@ class Ec2LifecycleController:
         if after.state is before.state:
             self._plan(instance_id, instance)
             return
-        self._left(instance, before.state)
+        self._book.left(instance, before.state)
         if after.state is InstanceState.PENDING:
             self._entered(instance_id, instance, state_reason.pending())
         else:
@@ -135,28 +118,28 @@ class Ec2LifecycleController:
 
     def check(self, instance_id: str, request: Request, now_s: float) -> None:
         """Raise IncorrectStateError when a request would be refused; changes nothing."""
-        instance = self._known.get(instance_id)
+        instance = self._book.known.get(instance_id)
         if instance is not None:
             requested(instance.life, request, now_s)
 
     def changed(self, instance_id: str) -> None:
         """An instance's traits changed (its monitoring, its type)."""
-        instance = self._known.get(instance_id)
+        instance = self._book.known.get(instance_id)
         if instance is not None:
-            self._left(instance, instance.life.state)
+            self._book.left(instance, instance.life.state)
             instance.traits = self._store.traits(instance_id)
-            self._publish(instance_id, instance)
+            self._book.publish(instance_id, instance)
 
     def recommend_rebalance(self, instance_id: str) -> None:
         """EC2 expects to take the spot instance back."""
-        instance = self._known.get(instance_id)
+        instance = self._book.known.get(instance_id)
         if instance is not None:
             instance.rebalance = True
-            self._refresh(instance_id, instance)
+            self._book.refresh(instance_id, instance)
 
     def hardware_failed(self, instance_id: str, failed: bool, now_s: float) -> None:
         """The host below a running instance fails, or works again: its processes stand still meanwhile."""
-        instance = self._known.get(instance_id)
+        instance = self._book.known.get(instance_id)
         if instance is None or instance.life.state is not InstanceState.RUNNING:
             return
         if failed is not instance.trouble.hardware:
@@ -164,7 +147,7 @@ class Ec2LifecycleController:
             self._troubled(instance_id, instance, instance.trouble._replace(hardware=failed), now_s)
 
     def with_failed_hardware(self) -> list[str]:
-        return [instance_id for instance_id, each in self._known.items() if each.trouble.hardware]
+        return [instance_id for instance_id, each in self._book.known.items() if each.trouble.hardware]
 
     def tick(self, now_s: float) -> None:
         if self._store.replaced():
@@ -172,17 +155,17 @@ class Ec2LifecycleController:
         due = self._due
         while due and due[0][0] <= now_s:
             at_s, instance_id = heapq.heappop(due)
-            instance = self._known.get(instance_id)
+            instance = self._book.known.get(instance_id)
             if instance is not None and instance.due_s == at_s:
                 self._advance(instance_id, instance, now_s)
 
     def start_service(self, instance_id: str) -> None:
         """Start the instance's service, in the place of one that may still run."""
-        fact = self._facts.get(instance_id)
+        fact = self._book.facts.get(instance_id)
         self._paused.discard(instance_id)
         if fact is not None:
             self._services.start(instance_id, fact.address, fact.zone)
-            if self._known[instance_id].trouble.hardware:
+            if self._book.known[instance_id].trouble.hardware:
                 self._services.signal(instance_id, SIGSTOP, "all")
 
     def signal_service(self, instance_id: str, number: int, whom: str, done: Done) -> None:
@@ -209,7 +192,7 @@ class Ec2LifecycleController:
 
     def _halted(self, instance_id: str, halted: bool, now_s: float) -> None:
         """The main process stands still: the instance hangs, unless its own service manager was told to do that."""
-        instance = self._known.get(instance_id)
+        instance = self._book.known.get(instance_id)
         if instance is not None and instance.life.state is InstanceState.RUNNING:
             hung = halted and instance_id not in self._paused
             if hung is not instance.trouble.hung:
@@ -217,33 +200,33 @@ class Ec2LifecycleController:
 
     def _find_again(self, now_s: float) -> None:
         present = set(self._store.ids())
-        for instance_id in [known for known in self._known if known not in present]:
+        for instance_id in [known for known in self._book.known if known not in present]:
             self._services.end(instance_id)
-            self._drop(instance_id)
-        for instance_id in present - self._known.keys():
+            self._book.drop(instance_id)
+        for instance_id in present - self._book.known.keys():
             self.launched(instance_id, now_s)
 
-    def _advance(self, instance_id: str, instance: _Instance, now_s: float) -> None:
+    def _advance(self, instance_id: str, instance: InstanceRecord, now_s: float) -> None:
         """Do what is due in one instance."""
         before = instance.life.state
         instance.life, changes = advance(instance.life, self._parameters, now_s)
         state = instance.life.state
         if state is not before:
-            self._left(instance, before)
+            self._book.left(instance, before)
             self._entered(instance_id, instance, None)
         elif state is InstanceState.TERMINATED:
             self._store.forget(instance_id)
-            self._drop(instance_id)
+            self._book.drop(instance_id)
             return
         if Change.BOOT_OVER in changes:
             self.start_service(instance_id)
         if instance.look_s is not None and instance.look_s <= now_s:
             instance.checks = status_checks.looked(instance.checks, instance.trouble, instance.look_s)
             instance.look_s = None
-            self._refresh(instance_id, instance)
+            self._book.refresh(instance_id, instance)
         self._plan(instance_id, instance)
 
-    def _entered(self, instance_id: str, instance: _Instance, reason: StateReason | None) -> None:
+    def _entered(self, instance_id: str, instance: InstanceRecord, reason: StateReason | None) -> None:
         """An instance has come into a state. reason: None keeps the one that is shown."""
         state, since_s = instance.life.state, instance.life.since_s
         if state is InstanceState.RUNNING:
@@ -254,7 +237,7 @@ class Ec2LifecycleController:
             instance.checks, instance.look_s = status_checks.not_applicable(since_s), None
         self._store.write(instance_id, state, reason)
         instance.traits = self._store.traits(instance_id)
-        self._publish(instance_id, instance)
+        self._book.publish(instance_id, instance)
         self._plan(instance_id, instance)
         traits = instance.traits
         self._events(
@@ -269,38 +252,7 @@ class Ec2LifecycleController:
             )
         )
 
-    def _left(self, instance: _Instance, state: InstanceState) -> None:
-        if state in OCCUPYING:
-            self.occupied[instance.traits.zone, instance.traits.instance_type] -= 1
-
-    def _publish(self, instance_id: str, instance: _Instance) -> None:
-        """Count an instance as what it is by now, and tell."""
-        if instance.life.state in OCCUPYING:
-            self.occupied[instance.traits.zone, instance.traits.instance_type] += 1
-        self._refresh(instance_id, instance)
-
-    def _refresh(self, instance_id: str, instance: _Instance) -> None:
-        life, traits = instance.life, instance.traits
-        self._facts[instance_id] = InstanceFact(
-            instance_id=instance_id,
-            state=life.state,
-            since_s=life.since_s,
-            zone=traits.zone,
-            private_ip=traits.private_ip,
-            address=self._address_of(instance_id),
-            subnet_id=traits.subnet_id,
-            image_id=traits.image_id,
-            instance_type=traits.instance_type,
-            account=traits.account,
-            region=traits.region,
-            detailed_monitoring=traits.detailed_monitoring,
-            instance_check=instance.checks.instance,
-            system_check=instance.checks.system,
-            lifecycle_kind=traits.lifecycle_kind,
-            rebalance_recommended=instance.rebalance,
-        )
-
-    def _plan(self, instance_id: str, instance: _Instance) -> None:
+    def _plan(self, instance_id: str, instance: InstanceRecord) -> None:
         """Note when something is due in the instance next."""
         moments = [due_s(instance.life, self._parameters), instance.look_s]
         if instance.life.state is InstanceState.TERMINATED:
@@ -310,18 +262,13 @@ class Ec2LifecycleController:
             heapq.heappush(self._due, (next_s, instance_id))
         instance.due_s = next_s
 
-    def _drop(self, instance_id: str) -> None:
-        instance = self._known.pop(instance_id)
-        self._left(instance, instance.life.state)
-        del self._facts[instance_id]
-
-    def _troubled(self, instance_id: str, instance: _Instance, trouble: Trouble, now_s: float) -> None:
+    def _troubled(self, instance_id: str, instance: InstanceRecord, trouble: Trouble, now_s: float) -> None:
         """What is wrong with the instance changed: the next look will find it."""
         instance.trouble = trouble
         instance.look_s = status_checks.next_look_s(instance.checks, now_s)
         self._plan(instance_id, instance)
 
-    def _mended(self, instance_id: str, instance: _Instance, hardware: bool, now_s: float) -> None:
+    def _mended(self, instance_id: str, instance: InstanceRecord, hardware: bool, now_s: float) -> None:
         """A restart ends a hang; failed hardware is left behind by a stop only."""
         mended = Trouble(hardware=instance.trouble.hardware and not hardware)
         if mended != instance.trouble:
