@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,11 @@ SECTIONS = (
     "The emulator itself",
     "Load balancers",
     "Network",
-    "EC2, Auto Scaling, SSM (control plane)",
-    "CloudWatch and SNS",
+    "EC2",
+    "Auto Scaling",
+    "SSM and API calls",
+    "CloudWatch",
+    "EventBridge and SNS",
     "CloudFormation",
     "Declared but not acted on",
 )
@@ -30,11 +33,14 @@ DECLARED = ("declared", "what happens instead", "the status says")
 NO_SOURCE = re.compile(r"unpublished|own rule|moto$")
 
 ADAPTERS = ROOT / "blackstart" / "emulator" / "adapters"
-TELLERS = ("moto_ledger", "moto_elbv2_ledger", "moto_cloudwatch_alarms", "moto_cloudformation")
+TELLERS = tuple(path for path in sorted(ADAPTERS.glob("*.py")) if "Unserved(" in path.read_text())
 """The modules that tell what is declared and not acted on."""
 
-WORDED_BY_CALLS = ("_of_group", "_of_alarm", "found")
+WORDED_BY_CALLS = ("_of_group", "_of_alarm", "found", "told")
 """What they make an `Unserved` by, the reason being an argument."""
+
+WORDED_ELSEWHERE = ("{reason}", "{what}")
+"""How a reason ends whose words are an argument, and stand where that is given."""
 
 
 def section(title: str) -> str:
@@ -67,27 +73,50 @@ def bounds(field: FieldInfo) -> tuple[float, float]:
 
 def reasons_in_code() -> Iterator[str]:
     """The lines with which the emulator says that something is not acted on; what is filled in is `…`."""
-    for module in TELLERS:
-        for node in ast.walk(ast.parse((ADAPTERS / f"{module}.py").read_text())):
-            for value in worded(node):
-                text = "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in value.values)
-                if not filled_in(value) & {"reason", "what"}:  # else the words are an argument elsewhere
-                    yield text
+    for path in TELLERS:
+        tree = ast.parse(path.read_text())
+        iterated = {name for node in ast.walk(tree) if (name := iterated_for_reasons(node))}
+        for node in ast.walk(tree):
+            for text in (*worded(node), *yielded(node, iterated)):
+                if not ast.unparse(text)[2:-1].endswith(WORDED_ELSEWHERE):
+                    yield with_gaps(text)
 
 
-def worded(node: ast.AST) -> list[ast.JoinedStr]:
-    """The texts that a node of the syntax tree makes a reason of."""
+def with_gaps(text: ast.expr) -> str:
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)
+
+
+def worded(node: ast.AST) -> Iterator[ast.expr]:
+    """The texts that a node of the syntax tree makes a reason of: arguments of calls, assignments of a function."""
     values: list[ast.expr] = []
-    if isinstance(node, ast.Call) and ast.unparse(node.func) in WORDED_BY_CALLS:
-        values = node.args
-    elif isinstance(node, ast.keyword | ast.Assign):
-        name = node.arg if isinstance(node, ast.keyword) else ast.unparse(node.targets[0])
-        values = [node.value] if name == "reason" else []
-    return [value for value in values if isinstance(value, ast.JoinedStr)]
+    if isinstance(node, ast.Call):
+        made = ast.unparse(node.func)
+        values = node.args if made in WORDED_BY_CALLS else []
+        values = values + [each.value for each in node.keywords if made == "Unserved" and each.arg == "reason"]
+    elif isinstance(node, ast.FunctionDef) and "Unserved(" in ast.unparse(node):
+        assigned = [each for each in ast.walk(node) if isinstance(each, ast.Assign)]
+        values = [each.value for each in assigned if ast.unparse(each.targets[0]) == "reason"]
+    return texts_among(values)
 
 
-def filled_in(text: ast.JoinedStr) -> set[str]:
-    return {ast.unparse(part.value) for part in text.values if isinstance(part, ast.FormattedValue)}
+def texts_among(values: Sequence[ast.expr]) -> Iterator[ast.expr]:
+    return (value for value in values if isinstance(value, ast.JoinedStr | ast.Constant))
+
+
+def iterated_for_reasons(node: ast.AST) -> str:
+    """The function from which a loop takes its reasons; "" when it is no such loop."""
+    if isinstance(node, ast.For) and ast.unparse(node.target) == "reason" and isinstance(node.iter, ast.Call):
+        return ast.unparse(node.iter.func)
+    return ""
+
+
+def yielded(node: ast.AST, by: set[str]) -> Iterator[ast.expr]:
+    """The texts that one of these functions yields."""
+    if isinstance(node, ast.FunctionDef) and node.name in by:
+        yield from texts_among(
+            [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Yield) and inner.value]
+        )
 
 
 def phrases() -> list[str]:
