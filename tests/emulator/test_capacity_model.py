@@ -65,7 +65,7 @@ class World:
         for termination in decision.terminate:
             member = self.members[termination.instance_id]
             assert member.lifecycle in COUNTED
-            if termination.why is not Why.UNHEALTHY:
+            if termination.why is Why.SCALE_IN:
                 self.scaled_in.append(member)
             self.members[member.instance_id] = member._replace(lifecycle=Lifecycle.TERMINATING)
         launched = False

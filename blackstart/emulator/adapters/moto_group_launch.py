@@ -112,7 +112,7 @@ def _run(group: Any, zone: str, subnet: str | None, pool: Pool | None) -> Launch
     configuration = None if group.ec2_launch_template else group.launch_config
     try:
         reference, version = _template(group, pool)
-        source = version or configuration
+        source: Any = version or configuration
         reservation = group.ec2_backend.run_instances(
             source.image_id,
             1,

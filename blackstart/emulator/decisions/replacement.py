@@ -44,22 +44,22 @@ def replace(group: GroupSnapshot, counted: Sequence[MemberSnapshot], now_s: floa
     those that a user called unhealthy.
     """
     if Process.TERMINATE in group.suspended:
-        return Replacement((), _at_risk_ahead(group, _at_risk(group, counted)))
+        return Replacement((), _at_risk_ahead(group, _at_risk(group, counted), ()))
     gone, waiting = _unhealthy(group, counted)
     going = waiting[: _room(group, counted, now_s)]
     waiting = waiting[len(going) :]
     at_risk = _at_risk(group, counted)
     ready = sum(_ready(group, member, now_s) for member in counted) - len(gone) - len(going)
     relieved = at_risk[: max(0, ready - group.desired)]
+    unhealthy_ahead = tuple(
+        Termination(member.instance_id, Why.REPLACES_UNHEALTHY) for member in waiting[: most_ahead(group)]
+    )
     return Replacement(
         terminate=(
             *(Termination(member.instance_id, Why.UNHEALTHY) for member in (*gone, *going)),
             *(Termination(member.instance_id, Why.CAPACITY_REBALANCING) for member in relieved),
         ),
-        ahead=(
-            *(Termination(member.instance_id, Why.REPLACES_UNHEALTHY) for member in waiting[: most_ahead(group)]),
-            *_at_risk_ahead(group, at_risk[len(relieved) :]),
-        ),
+        ahead=(*unhealthy_ahead, *_at_risk_ahead(group, at_risk[len(relieved) :], unhealthy_ahead)),
     )
 
 
@@ -131,6 +131,9 @@ def _at_risk(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> list[Me
     ]
 
 
-def _at_risk_ahead(group: GroupSnapshot, at_risk: Sequence[MemberSnapshot]) -> tuple[Termination, ...]:
-    room = max(0, group.maximum + margin(group) - group.desired)
+def _at_risk_ahead(
+    group: GroupSnapshot, at_risk: Sequence[MemberSnapshot], others: Sequence[Termination]
+) -> tuple[Termination, ...]:
+    """As many as the maximum with its margin leaves room for beside other launches ahead."""
+    room = max(0, group.maximum + margin(group) - group.desired - len(others))
     return tuple(Termination(member.instance_id, Why.CAPACITY_REBALANCING) for member in at_risk[:room])
