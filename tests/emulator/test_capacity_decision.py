@@ -307,3 +307,40 @@ def test_launches_ahead_of_terminations_are_not_taken_for_a_surplus() -> None:
     assert decided(group(*two_in_b, coming, desired=3)) == CapacityDecision()
     there = coming._replace(lifecycle=Lifecycle.IN_SERVICE, in_service_s=999.0)
     assert terminated(decided(group(*two_in_b, there, desired=3)))[0] in ("i-0", "i-1")
+
+
+def rebalancing(maximum: int, **given_: Any) -> int:
+    """How many of forty instances, all in two of three zones, are launched for balance at once."""
+    forty = [member(index, zone="ab"[index % 2]) for index in range(40)]
+    decision = decided(group(*forty, maximum=maximum, **given_))
+    assert not decision.terminate
+    assert set(launches(decision)) <= {("c", Why.REBALANCING)}
+    return len(decision.launch)
+
+
+def test_rebalancing_exceeds_the_maximum_by_ten_percent_and_moves_ten_percent_at_once() -> None:
+    assert rebalancing(maximum=40) == 4
+    assert rebalancing(maximum=100) == 4
+
+
+def test_a_maintenance_policy_that_lets_the_group_grow_bounds_rebalancing() -> None:
+    assert rebalancing(maximum=100, **policy(90, 105)) == 2
+    assert rebalancing(maximum=100, **policy(90, 100)) == 4
+
+
+@pytest.mark.parametrize(
+    "at_work",
+    [
+        {"suspended": frozenset({"AZRebalance"})},
+        {"suspended": frozenset({"Launch"})},
+        {"shifted_zones": frozenset({"a"})},
+        {"failed_zones": frozenset({"c"})},
+    ],
+)
+def test_what_keeps_a_group_from_rebalancing(at_work: dict[str, Any]) -> None:
+    assert rebalancing(maximum=100, **at_work) == 0
+
+
+def test_instances_that_are_protected_are_not_moved() -> None:
+    six = [member(index, zone="ab"[index % 2], protected=True) for index in range(6)]
+    assert decided(group(*six)) == CapacityDecision()
