@@ -19,6 +19,7 @@ from blackstart.emulator.controllers.event_bus import Event
 from blackstart.emulator.controllers.group_metrics import GroupMetricsController
 from blackstart.emulator.controllers.health_registry import HealthRegistry
 from blackstart.emulator.controllers.instance_alarm_actions import InstanceAlarmActions
+from blackstart.emulator.controllers.instance_lifetimes import InstanceLifetimesController
 from blackstart.emulator.controllers.instance_metrics import InstanceMetricsController
 from blackstart.emulator.controllers.instance_refresh import InstanceRefreshController
 from blackstart.emulator.controllers.lifecycle_hooks import LifecycleHooks
@@ -79,6 +80,7 @@ class Controllers:
     policies: ScalingPoliciesController
     schedules: ScheduledActionsController
     refreshes: InstanceRefreshController
+    lifetimes: InstanceLifetimesController
     scaling: AutoScalingController
     pools: WarmPoolController
     network: NetworkView
@@ -103,6 +105,7 @@ class Controllers:
             self.schedules,
             self.policies,
             self.refreshes,
+            self.lifetimes,
             self.scaling,
             self.pools,
             self.network,
@@ -299,6 +302,9 @@ def assemble(
         policies=policies,
         schedules=moto_scheduled_actions.install(patches, scaling, frame.now_s),
         refreshes=refreshes,
+        lifetimes=InstanceLifetimesController(
+            scaling, groups.lifetime_s, lambda group: refreshes.active(group) is not None
+        ),
         scaling=scaling,
         pools=pools,
         network=network,

@@ -9,17 +9,14 @@ reference, RefreshPreferences (what an omitted maximum means).
 import pytest
 
 from blackstart.emulator.decisions.instance_lifetime import outlived
-from blackstart.emulator.decisions.instance_refresh import (
-    LONGEST_S,
+from blackstart.emulator.decisions.instance_refresh import LONGEST_S, advance, begun, rolled_back
+from blackstart.emulator.decisions.refresh_state import (
     Pool,
     Preferences,
     RefreshState,
     RefreshStatus,
     RefreshStep,
     Waiting,
-    advance,
-    begun,
-    rolled_back,
 )
 from blackstart.emulator.decisions.rolling_replacement import replace_next
 from blackstart.emulator.decisions.scaling_group import (

@@ -24,7 +24,7 @@ from blackstart.emulator.controllers.instance_refresh import (
 )
 from blackstart.emulator.controllers.warm_pool import WarmPoolController
 from blackstart.emulator.decisions import instance_refresh_words
-from blackstart.emulator.decisions.instance_refresh import ACTIVE, Pool, RefreshStatus
+from blackstart.emulator.decisions.refresh_state import ACTIVE, Pool, RefreshStatus
 from blackstart.emulator.decisions.target_health import TargetHealth
 
 IRREVERSIBLE = (

@@ -9,7 +9,7 @@ from typing import Any
 from blackstart.emulator.adapters import moto_backends
 from blackstart.emulator.adapters.auto_scaling_errors import between, constraint, one_of, refusal
 from blackstart.emulator.adapters.moto_instance_refresh import configured
-from blackstart.emulator.decisions.instance_refresh import Preferences
+from blackstart.emulator.decisions.refresh_state import Preferences
 from blackstart.emulator.decisions.rolling_replacement import LEGACY_MIN_HEALTHY_PERCENT
 from blackstart.emulator.decisions.scaling_group import GroupSnapshot
 

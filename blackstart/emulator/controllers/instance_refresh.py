@@ -1,4 +1,4 @@
-"""Instance refreshes, and members that reach the maximum instance lifetime: old instances out, new ones in.
+"""Instance refreshes: old instances out, new ones in.
 
 Source: EC2 Auto Scaling API reference, StartInstanceRefresh and its siblings; see decisions/instance_refresh.py.
 """
@@ -14,9 +14,15 @@ from blackstart.emulator.controllers.event_bus import Event, EventBus
 from blackstart.emulator.controllers.group_memory import GroupMemory
 from blackstart.emulator.decisions import instance_refresh as decisions
 from blackstart.emulator.decisions import instance_refresh_words as words
-from blackstart.emulator.decisions.instance_lifetime import outlived
-from blackstart.emulator.decisions.instance_refresh import ACTIVE, Pool, Preferences, RefreshState, RefreshStatus
-from blackstart.emulator.decisions.scaling_group import LEAVING, GroupSnapshot, Lifecycle, Process
+from blackstart.emulator.decisions.refresh_state import (
+    ACTIVE,
+    Pool,
+    Preferences,
+    RefreshState,
+    RefreshStatus,
+    RefreshStep,
+)
+from blackstart.emulator.decisions.scaling_group import LEAVING, GroupSnapshot, Lifecycle
 from blackstart.emulator.decisions.target_health import TargetHealth
 from blackstart.emulator.decisions.warm_pool import READY
 
@@ -82,9 +88,6 @@ class Configurations(Protocol):
 
     def reversible(self, group: Any) -> bool:
         """Whether the group's own configuration is one that a rollback can return to."""
-
-    def lifetime_s(self, group: Any) -> float:
-        """The maximum instance lifetime; 0 for none."""
 
 
 class InstanceRefreshController:
@@ -188,8 +191,6 @@ class InstanceRefreshController:
             refresh = self.active(group)
             if refresh is not None:
                 self._advance(group, refresh, now_s)
-            else:
-                self._end_lifetimes(group, now_s)
 
     def _advance(self, group: Any, refresh: Refresh, now_s: float) -> None:
         memory = self._scaling.memory(group, now_s)
@@ -230,7 +231,7 @@ class InstanceRefreshController:
                 self._configurations.adopt(group, refresh.desired)
             self._let_go(group, memory)
 
-    def _replace(self, group: Any, memory: GroupMemory, step: decisions.RefreshStep, now_s: float) -> None:
+    def _replace(self, group: Any, memory: GroupMemory, step: RefreshStep, now_s: float) -> None:
         if step.surge != memory.surge:
             memory.replacements += max(0, step.surge - memory.surge)
             memory.surge, memory.stale = step.surge, True
@@ -311,24 +312,6 @@ class InstanceRefreshController:
             for member in memory.members.values()
             if any(self._health(arn, member.instance_id, None).state in NOT_YET for arn in member.registered)
         )
-
-    def _end_lifetimes(self, group: Any, now_s: float) -> None:
-        lifetime_s = self._configurations.lifetime_s(group)
-        if lifetime_s <= 0:
-            return
-        memory = self._scaling.memory(group, now_s)
-        oldest_s = min((m.in_service_s for m in memory.members.values() if m.in_service_s is not None), default=now_s)
-        if not memory.surge and now_s < oldest_s + lifetime_s:
-            return
-        snapshot = self._scaling.snapshot(group)
-        if {Process.LAUNCH, Process.TERMINATE} & snapshot.suspended:
-            return
-        gone, next_ = outlived(snapshot, lifetime_s, now_s)
-        if next_.surge != memory.surge:
-            memory.surge, memory.stale = next_.surge, True
-        for instance_id in gone:
-            cause = words.outlived_cause(instance_id, moment(now_s))
-            self._scaling.members.begin_termination(group, memory, memory.members[instance_id], cause, now_s)
 
 
 def _next_look_s(state: RefreshState, preferences: Preferences, group: GroupSnapshot, now_s: float) -> float:

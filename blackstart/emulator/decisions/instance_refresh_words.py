@@ -4,7 +4,7 @@ Sources: EC2 Auto Scaling user guide, "Check the status of an instance refresh",
 patterns"; answers that users published. Where nobody published AWS's words, these are the emulator's own.
 """
 
-from blackstart.emulator.decisions.instance_refresh import RefreshState, RefreshStatus, Waiting
+from blackstart.emulator.decisions.refresh_state import RefreshState, RefreshStatus, Waiting
 
 EVENTS = {
     RefreshStatus.IN_PROGRESS: "EC2 Auto Scaling Instance Refresh Started",
