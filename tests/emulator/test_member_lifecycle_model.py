@@ -170,10 +170,11 @@ class MemberLifecycle(RuleBasedStateMachine):
                 assert health.get(member["InstanceId"]) in (None, "draining", "unused"), (member, health)
 
     def teardown(self) -> None:
-        if not hasattr(self, "stack"):
+        if not hasattr(self, "rig"):
             return
         try:
-            self.settle()
+            if hasattr(self, "moves"):
+                self.settle()
         finally:
             self.rig.close()
 
