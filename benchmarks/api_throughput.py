@@ -302,6 +302,7 @@ def measure(servers: list[Server]) -> bool:
 
 
 def main() -> int:
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     with emulator(SPEED, options=("--instances", "light")) as ours, plain_moto() as theirs:
         servers = [Server("emulator", Endpoint.of(ours)), Server("plain moto", theirs)]
         return 0 if measure(servers) else 1

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from blackstart.aws_clients import AwsClients
 from blackstart.domain.emulator_status import EmulatorStatus
+from blackstart.emulator.adapters.priority import give_way
 
 REGION = "us-east-1"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
@@ -61,12 +62,21 @@ class Endpoint(NamedTuple):
 
 @contextmanager
 def plain_moto() -> Iterator[Endpoint]:
-    """moto's own server on a free port, in an environment without settings of moto's or of AWS."""
+    """moto's own server on a free port, in an environment without settings of moto's or of AWS.
+
+    It gives way as the emulator's API does, or on a busy machine the scheduler's preference would be measured.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MOTO_", "AWS_"))}
     command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        env=clean,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=give_way,  # noqa: PLW1509 - this process has one thread
+    )
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process)
