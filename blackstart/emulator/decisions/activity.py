@@ -134,7 +134,3 @@ UNHEALTHY_CAUSES = {
 
 def unhealthy_cause(reason: Unhealthy, at: str) -> str:
     return f"At {at} an instance was taken out of service in response to {UNHEALTHY_CAUSES[reason]}"
-
-
-def user_termination_cause(instance_id: str, at: str) -> str:
-    return f"At {at} instance {instance_id} was taken out of service in response to a user request."
