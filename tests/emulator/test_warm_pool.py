@@ -1,5 +1,6 @@
 """Warm pools over the API: what fills them, what leaves them, what comes back."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -213,6 +214,58 @@ def test_a_lost_instance_of_the_pool_is_replaced(tier: Tier) -> None:
     assert lost not in tier.warm_ids()
     assert tier.warm() == Counter({"Warmed:Stopped": 3})
     assert f"Terminating EC2 instance: {lost}" in tier.descriptions()
+
+
+def test_an_instance_that_a_user_stops_before_it_is_ready_is_replaced(tier: Tier) -> None:
+    tier.put(MaxGroupPreparedCapacity=4, PoolState="Running")
+    tier.rig.run(30)
+    (stopped,) = tier.warm_ids()
+    tier.stack.ec2.stop_instances(InstanceIds=[stopped])
+    tier.rig.run(150)
+    assert stopped not in tier.warm_ids()
+    assert tier.warm() == Counter({"Warmed:Running": 1})
+
+
+def test_a_warm_instance_that_a_user_starts_and_stops_does_not_disturb_scaling_out(tier: Tier) -> None:
+    tier.put(MaxGroupPreparedCapacity=4)
+    tier.rig.run(90)
+    (warm,) = tier.warm_ids()
+    tier.stack.ec2.start_instances(InstanceIds=[warm])
+    tier.rig.run(20)
+    tier.stack.ec2.stop_instances(InstanceIds=[warm])
+    tier.want(4)
+    tier.rig.run(60)
+    assert tier.states() == Counter({"InService": 4})
+
+
+def test_hooks_are_told_where_an_instance_comes_from_and_goes_to(tier: Tier) -> None:
+    events = tier.rig.client("events")
+    sqs = tier.rig.client("sqs")
+    url = sqs.create_queue(QueueName="hooks")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="hooks", EventPattern=json.dumps({"detail-type": [{"prefix": "EC2 Instance-"}]}))
+    events.put_targets(Rule="hooks", Targets=[{"Id": "queue", "Arn": arn}])
+    for hook in ("LAUNCHING", "TERMINATING"):
+        tier.asg.put_lifecycle_hook(
+            AutoScalingGroupName="web",
+            LifecycleHookName=hook,
+            LifecycleTransition=f"autoscaling:EC2_INSTANCE_{hook}",
+            HeartbeatTimeout=30,
+            DefaultResult="CONTINUE",
+        )
+    tier.put(MaxGroupPreparedCapacity=4, InstanceReusePolicy={"ReuseOnScaleIn": True})
+    tier.rig.run(120)
+    tier.want(4)
+    tier.rig.run(120)
+    tier.want(3)
+    tier.rig.run(120)
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    details = [json.loads(message["Body"])["detail"] for message in messages]
+    assert [(each["Origin"], each["Destination"]) for each in details if "Origin" in each] == [
+        ("EC2", "WarmPool"),
+        ("WarmPool", "AutoScalingGroup"),
+        ("AutoScalingGroup", "WarmPool"),
+    ]
 
 
 def test_launch_hooks_hold_instances_back_on_the_way_into_the_pool_and_again_out_of_it(tier: Tier) -> None:

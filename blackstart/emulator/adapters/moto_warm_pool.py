@@ -5,7 +5,7 @@ an instance) and `delete_warm_pool` (at once, whatever is in it); `describe_auto
 only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from blackstart.emulator.adapters import moto_backends
@@ -41,18 +41,23 @@ class MotoWarmPools:
             reuse=_reuse(pool.instance_reuse_policy),
         )
 
-    def show(self, group: Any, members: Sequence[Member]) -> None:
+    def show(self, group: Any, member: Member) -> None:
         from moto.autoscaling.models import InstanceState
 
-        states = []
-        for member in members:
+        shown = _shown(group)
+        state = shown.get(member.instance_id)
+        if state is None:
             state = InstanceState(group.ec2_backend.get_instance(member.instance_id), autoscaling_group=group)
             state.blackstart_launched = member.instance
-            state.lifecycle_state = member.lifecycle.value
-            state.protected_from_scale_in = member.protected
-            states.append(state)
-        group.blackstart_warm = states
-        group.warm_pool_size = len(states) if group.warm_pool is not None else None
+            shown[member.instance_id] = state
+        state.lifecycle_state = member.lifecycle.value
+        state.protected_from_scale_in = member.protected
+        group.warm_pool_size = len(shown)
+
+    def hide(self, group: Any, instance_id: str) -> None:
+        shown = _shown(group)
+        shown.pop(instance_id, None)
+        group.warm_pool_size = len(shown) if group.warm_pool is not None else None
 
     def deleting(self, group: Any) -> bool:
         return getattr(group.warm_pool, "status", None) is not None
@@ -102,7 +107,7 @@ def _with_warm_ones(original: Callable[[Any, list[str]], list[Any]]) -> Callable
         warm = [
             state
             for group in backend.autoscaling_groups.values()
-            for state in getattr(group, "blackstart_warm", ())
+            for state in _shown(group).values()
             if not instance_ids or state.instance_id in instance_ids
         ]
         return [*original(backend, instance_ids), *warm]
@@ -134,7 +139,7 @@ def _put_warm_pool(response: Any) -> Any:
         pool_state=state,
         instance_reuse_policy=reuse,
     )
-    group.warm_pool_size = len(getattr(group, "blackstart_warm", ()))
+    group.warm_pool_size = len(_shown(group))
     return EmptyResult()
 
 
@@ -146,7 +151,7 @@ def _describe_warm_pool(response: Any) -> Any:
     between(size, "maxRecords", 1, MAX_PAGE)
     if not str(token).isdigit():
         raise refusal("The token is not valid.", "InvalidNextToken")
-    states, start = getattr(group, "blackstart_warm", []), int(token)
+    states, start = list(_shown(group).values()), int(token)
     following = str(start + size) if len(states) > start + size else None
     shown = {"WarmPoolConfiguration": group.warm_pool, "Instances": states[start : start + size]}
     return ActionResult({**shown, "NextToken": following})
@@ -171,6 +176,14 @@ def _deleting(pools: WarmPoolController, now_s: Callable[[], float]) -> Callable
         return EmptyResult()
 
     return delete_warm_pool
+
+
+def _shown(group: Any) -> dict[str, Any]:
+    """moto's states of the instances in a group's warm pool."""
+    if not hasattr(group, "blackstart_warm"):
+        group.blackstart_warm = {}
+    found: dict[str, Any] = group.blackstart_warm
+    return found
 
 
 def _reuse(policy: Any) -> bool:

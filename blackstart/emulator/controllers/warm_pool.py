@@ -5,7 +5,7 @@ lifecycle hooks with a warm pool".
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -45,8 +45,10 @@ class PoolStore(Protocol):
     def settings(self, group: Any) -> PoolSettings | None:
         """The group's warm pool; None when it has none."""
 
-    def show(self, group: Any, members: Sequence[Member]) -> None:
-        """Describe the instances of the warm pool."""
+    def show(self, group: Any, member: Member) -> None:
+        """Describe an instance of the warm pool, new or changed."""
+
+    def hide(self, group: Any, instance_id: str) -> None: ...
 
     def removed(self, group: Any) -> None:
         """A warm pool that was to be deleted is empty: it is no more."""
@@ -132,7 +134,7 @@ class WarmPoolController:
         self._scaling.members.move(group, memory, member, Lifecycle.PENDING)
         if stopped:
             self._store.start(chosen)
-        self._show(group, memory)
+        self._store.hide(group, chosen)
         return member
 
     def take_back(self, group: Any, memory: GroupMemory, member: Member, cause: str, now_s: float) -> bool:
@@ -149,7 +151,7 @@ class WarmPoolController:
         )
         memory.pool[member.instance_id] = member
         self._of(group, memory, now_s).returning.add(member.instance_id)
-        self._show(group, memory)
+        self._store.show(group, member)
         return True
 
     def replace(self, group: Any, instance_ids: frozenset[str], now_s: float) -> None:
@@ -248,7 +250,7 @@ class WarmPoolController:
         description = warm_pool_words.into_pool_description(instance.instance_id)
         member.launching = self._begin(group, member, description, cause, now_s, ActivityKind.LAUNCH)
         memory.pool[instance.instance_id] = member
-        self._show(group, memory)
+        self._store.show(group, member)
 
     def _advance(self, pool: _Pool, settings: PoolSettings, member: Member, now_s: float) -> None:
         """Take an instance on by what is due: into the pool, or out of it for good."""
@@ -323,7 +325,7 @@ class WarmPoolController:
                 member.terminating.finish(ActivityStatus.SUCCESSFUL, now_s)
             self._hooks.forget(member.instance_id)
             pool.memory.pool.pop(member.instance_id, None)
-            self._show(pool.group, pool.memory)
+            self._store.hide(pool.group, member.instance_id)
 
     def _group_deleted(self, pool: _Pool, now_s: float) -> None:
         """The group is gone: so is what is left in its pool."""
@@ -337,10 +339,7 @@ class WarmPoolController:
 
     def _to(self, pool: _Pool, member: Member, lifecycle: Lifecycle) -> None:
         member.lifecycle = lifecycle
-        self._show(pool.group, pool.memory)
-
-    def _show(self, group: Any, memory: GroupMemory) -> None:
-        self._store.show(group, list(memory.pool.values()))
+        self._store.show(pool.group, member)
 
     def _state(self, instance_id: str) -> InstanceState:
         fact = self._facts().get(instance_id)

@@ -54,6 +54,9 @@ KEPT = {
 }
 READY = frozenset(KEPT.values())
 LOST = frozenset({InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED})
+UNSTARTABLE = LOST | {InstanceState.STOPPING}
+RUNNING_ONLY = frozenset({Lifecycle.WARMED_RUNNING, Lifecycle.WARMED_PENDING, Lifecycle.WARMED_PENDING_WAIT})
+"""States of the pool in which nobody but a user stops an instance."""
 
 
 def pool_size(settings: PoolSettings, maximum: int, desired: int) -> int:
@@ -92,7 +95,7 @@ def first_to_leave(members: Iterable[PoolMember], zone: str, crowd: Mapping[str,
 
     Differs from AWS: which instance leaves the pool first is not published; here the one launched first.
     """
-    ready = [m for m in members if m.lifecycle in READY and m.ec2_state not in LOST]
+    ready = [m for m in members if m.lifecycle in READY and m.ec2_state not in UNSTARTABLE]
     if not ready:
         return None
     chosen = min(ready, key=lambda m: (m.zone != zone, crowd.get(m.zone, 0), m.launched_s, m.instance_id))
@@ -100,11 +103,9 @@ def first_to_leave(members: Iterable[PoolMember], zone: str, crowd: Mapping[str,
 
 
 def _broken(member: PoolMember) -> bool:
-    """Gone, or stopped before it was ready. The stop of an instance that is to be stopped is none of these."""
-    if member.ec2_state in LOST:
-        return True
+    """Gone, or stopped by somebody else than the pool."""
     stopped = member.ec2_state in (InstanceState.STOPPING, InstanceState.STOPPED)
-    return stopped and member.lifecycle is Lifecycle.WARMED_RUNNING
+    return member.ec2_state in LOST or (stopped and member.lifecycle in RUNNING_ONLY)
 
 
 def _surplus(members: Sequence[PoolMember], count: int) -> list[str]:
