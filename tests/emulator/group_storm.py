@@ -25,7 +25,11 @@ REFUSALS = frozenset(
 
 
 class Caller:
-    """One of many. foreign: an instance of no group; told: how often which call was made, refused: and refused."""
+    """One of many. foreign: an instance of no group; told: how often which call was made, refused: and refused.
+
+    detached: whom it meant to detach. unregistered: groups that may have members which join no target group, ever,
+    for they were launched while AddToLoadBalancer was suspended.
+    """
 
     def __init__(
         self, seed: int, client: Callable[[str], Any], names: list[str], target_group: str, foreign: str
@@ -37,6 +41,7 @@ class Caller:
         self.refused: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.detached: set[str] = set()
+        self.unregistered: set[str] = set()
         self.calls: list[Callable[[str], None]] = [
             *([self.set_desired] * 4),
             *([self.terminate_here, self.terminate_there, self.stop, self.start] * 2),
@@ -124,7 +129,10 @@ class Caller:
         )
 
     def suspend(self, name: str) -> None:
-        self.asg.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=[self.random.choice(PROCESSES)])
+        process = self.random.choice(PROCESSES)
+        if process == "AddToLoadBalancer":
+            self.unregistered.add(name)
+        self.asg.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=[process])
 
     def resume(self, name: str) -> None:
         self.asg.resume_processes(AutoScalingGroupName=name)

@@ -89,10 +89,11 @@ class Groups(RuleBasedStateMachine):
         assert counted <= group["MaxSize"] + max(1, group["MaxSize"] // 10), group
 
     def teardown(self) -> None:
-        if not hasattr(self, "stack"):
+        if not hasattr(self, "rig"):
             return
         try:
-            self.come_to_rest()
+            if hasattr(self, "caller"):
+                self.come_to_rest()
         finally:
             self.rig.close()
 
@@ -113,6 +114,9 @@ class Groups(RuleBasedStateMachine):
                 self._forgiven(asg.exit_standby, **named)
             else:
                 self._forgiven(asg.set_instance_protection, ProtectedFromScaleIn=False, **named)
+        if self.caller.unregistered:
+            asg.update_auto_scaling_group(DesiredCapacity=0, **WEB)
+            self.rig.run(300, step_s=5)
         asg.update_auto_scaling_group(DesiredCapacity=WANTED, **WEB)
         self.rig.run(1200, step_s=5)
         assert invariants.quiet(asg), [

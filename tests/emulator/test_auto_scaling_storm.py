@@ -42,7 +42,7 @@ def test_sixteen_concurrent_callers_leave_groups_in_order(tmp_path: Path) -> Non
         print(json.dumps({"calls": told, "refusals": refused, "checks": looks}, indent=1))
         assert wrong == []
         assert [each for caller in callers for each in caller.wrong] == []
-        calm(stack, names)
+        calm(stack, names, set().union(*(caller.unregistered for caller in callers)))
         deadline = time.monotonic() + QUIET_WITHIN_REAL_S
         while not invariants.quiet(stack.asg) and time.monotonic() < deadline:
             time.sleep(0.3)
@@ -119,8 +119,10 @@ def storm(callers: list[Caller], stack: web_stack.WebStack) -> tuple[list[str], 
     return wrong, looks
 
 
-def calm(stack: web_stack.WebStack, names: list[str]) -> None:
-    """Take back what keeps the groups from going to rest, and want five instances of each."""
+def calm(stack: web_stack.WebStack, names: list[str], anew: set[str]) -> None:
+    """Take back what keeps the groups from going to rest, and want five instances of each; of those in `anew`, new
+    ones.
+    """
     for name in names:
         named = {"AutoScalingGroupName": name}
         for hook in HOOKS:
@@ -129,9 +131,8 @@ def calm(stack: web_stack.WebStack, names: list[str]) -> None:
         forgiving(stack.asg.cancel_instance_refresh, WaitForTransitioningInstances=False, **named)
         forgiving(stack.asg.delete_warm_pool, ForceDelete=True, **named)
         stack.asg.update_auto_scaling_group(MinSize=0, MaxSize=12, **named)
-        support.until(lambda named=named: settled(stack.asg, named), within_real_s=QUIET_WITHIN_REAL_S)
-        (group,) = stack.asg.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
-        for member in group["Instances"]:
+        support.until(lambda name=name: settled(stack.asg, name), within_real_s=QUIET_WITHIN_REAL_S)
+        for member in members_of(stack.asg, name):
             if member["LifecycleState"] == "Standby":
                 forgiving(stack.asg.exit_standby, InstanceIds=[member["InstanceId"]], **named)
             elif member["LifecycleState"] == "InService":
@@ -141,13 +142,21 @@ def calm(stack: web_stack.WebStack, names: list[str]) -> None:
                     ProtectedFromScaleIn=False,
                     **named,
                 )
+        if name in anew:
+            stack.asg.update_auto_scaling_group(DesiredCapacity=0, **named)
+            support.until(lambda name=name: not members_of(stack.asg, name), within_real_s=QUIET_WITHIN_REAL_S)
         stack.asg.update_auto_scaling_group(DesiredCapacity=WANTED, **named)
 
 
-def settled(asg: Any, named: dict[str, str]) -> bool:
+def members_of(asg: Any, name: str) -> list[dict[str, Any]]:
+    (group,) = asg.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    found: list[dict[str, Any]] = group["Instances"]
+    return found
+
+
+def settled(asg: Any, name: str) -> bool:
     """Whether every member is in service or stands by."""
-    (group,) = asg.describe_auto_scaling_groups(AutoScalingGroupNames=list(named.values()))["AutoScalingGroups"]
-    return all(member["LifecycleState"] in ("InService", "Standby") for member in group["Instances"])
+    return all(member["LifecycleState"] in ("InService", "Standby") for member in members_of(asg, name))
 
 
 def forgiving(call: Any, **parameters: Any) -> None:
