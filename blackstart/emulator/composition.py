@@ -260,7 +260,7 @@ def look(controllers: Controllers, traffic: tuple[CounterRow, ...] = ()) -> Sigh
         },
         instances=dict(controllers.ec2.facts),
         pids=dict(controllers.ec2.pids),
-        activities={group.name: newest_activities(controllers.scaling.log, group.name) for group in groups},
+        activities={group.arn: newest_activities(controllers.scaling.log, group.arn) for group in groups},
         in_dns=controllers.measurement.in_dns,
         failing_open=controllers.measurement.failing_open,
         traffic=traffic,

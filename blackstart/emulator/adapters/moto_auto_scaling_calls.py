@@ -1,6 +1,6 @@
 """The Auto Scaling calls whose own reactions in moto are switched off, handed to the controllers.
 
-Replaced: `set_desired_capacity` (launches and terminates inside the call, knows no cooldown),
+Replaced: `set_desired_capacity` (launches and terminates inside the call),
 `notify_terminate_instances` (replaces inside the call and never registers), `update_attached_target_groups`,
 `terminate_instance_in_auto_scaling_group`,
 `attach_instances`, `detach_instances`, `enter_standby`, `exit_standby`, `set_instance_protection` (all of them change
@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from blackstart.emulator.adapters.auto_scaling_errors import answering_refusals, group_named, refusal
 from blackstart.emulator.adapters.patches import Patches
-from blackstart.emulator.controllers.activity_log import Activity
 from blackstart.emulator.controllers.group_memory import Launched
 from blackstart.emulator.controllers.member_requests import MemberRequests
 
@@ -23,8 +22,6 @@ class Groups(Protocol):
     """The controller, as the replaced methods see it."""
 
     def delete(self, group: Any, now_s: float) -> None: ...
-    def activities(self, name: str | None) -> list[Activity]: ...
-    def last_activity_end_s(self, group: Any) -> float | None: ...
 
 
 def install(patches: Patches, controller: Groups, requests: MemberRequests, now_s: Callable[[], float]) -> None:
@@ -38,7 +35,6 @@ def install(patches: Patches, controller: Groups, requests: MemberRequests, now_
     patches.replace(AutoScalingBackend, "delete_auto_scaling_group", lambda _: _deleting(controller, now_s))
     patches.replace(InstanceState, "launch_template", lambda _: property(_template_of))
     patches.replace(InstanceState, "launch_configuration_name", lambda _: property(_configuration_of))
-    patches.replace(AutoScalingResponse, "set_desired_capacity", lambda original: _cooling(original, controller, now_s))
     calls = _Calls(requests, now_s)
     for name, call in (
         ("terminate_instance_in_auto_scaling_group", calls.terminate),
@@ -144,20 +140,3 @@ def _deleting(controller: Groups, now_s: Callable[[], float]) -> Callable[[Any, 
                 del backend.lifecycle_hooks[key]
 
     return delete_auto_scaling_group
-
-
-def _cooling(original: Callable[[Any], Any], controller: Groups, now_s: Callable[[], float]) -> Callable[[Any], Any]:
-    """HonorCooldown: refused while an activity is in progress and for the group's default cooldown after the last."""
-
-    def set_desired_capacity(response: Any) -> Any:
-        if response._get_bool_param("HonorCooldown", False):
-            group = _group(response)
-            activities, ended_s = controller.activities(group.name), controller.last_activity_end_s(group)
-            if activities and (ended_s is None or now_s() < ended_s + int(group.default_cooldown)):
-                activity_id = activities[0].activity_id
-                raise refusal(
-                    f"Scaling activity {activity_id} is in progress and blocks this action", "ScalingActivityInProgress"
-                )
-        return original(response)
-
-    return set_desired_capacity

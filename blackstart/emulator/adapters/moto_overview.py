@@ -16,11 +16,11 @@ def declared() -> Declared:
             for backend in moto_backends.existing("elbv2")
             for balancer in backend.load_balancers.values()
         ),
-        scaling_groups=tuple(
-            _scaling_group(group)
+        scaling_groups={
+            group.arn: _scaling_group(group)
             for backend in moto_backends.existing("autoscaling")
             for group in backend.autoscaling_groups.values()
-        ),
+        },
         alarms=tuple(
             _alarm(alarm) for backend in moto_backends.existing("cloudwatch") for alarm in backend.alarms.values()
         ),

@@ -185,7 +185,8 @@ def _honouring(
 def _in_progress(groups: Groups, group: Any) -> Exception:
     from moto.autoscaling.exceptions import AutoscalingClientError
 
-    newest = next(iter(groups.activities(group.name)), None)
+    activities = groups.activities(group.name)
+    newest = next((one for one in activities if one.auto_scaling_group_arn == group.arn), None)
     activity = f"activity {newest.activity_id}" if newest else "activity"
     error: Exception = AutoscalingClientError(
         "ScalingActivityInProgress", f"Scaling {activity} is in progress and blocks this action"

@@ -12,7 +12,8 @@ from blackstart.emulator.decisions.activity import ActivityKind, ActivityStatus
 class Activity:
     """One entry of the log, with the names that describe_scaling_activities serves.
 
-    instance_id: "" for a launch that failed. ended: told once, when the activity ends.
+    instance_id: "" for a launch that failed. settled: the group's capacity is what the activity makes it, and cooldowns
+    count from then, though it may go on. at_settling, at_end: told once each.
     """
 
     activity_id: str
@@ -27,7 +28,9 @@ class Activity:
     progress: int
     kind: ActivityKind
     instance_id: str
-    ended: "Callable[[Activity, float], None]"
+    at_settling: "Callable[[Activity, float], None]"
+    at_end: "Callable[[Activity, float], None]"
+    settled: bool = False
     end_time: datetime | None = None
     status_message: str | None = None
 
@@ -35,23 +38,37 @@ class Activity:
     def details(self) -> str:
         return f'{{"Subnet ID":"{self.subnet}","Availability Zone":"{self.zone}"}}'
 
+    def settle(self, now_s: float) -> None:
+        """What is still to come of it changes the group's capacity no more."""
+        if not self.settled:
+            self.settled = True
+            self.at_settling(self, now_s)
+
     def finish(self, status: ActivityStatus, now_s: float, message: str | None = None) -> None:
         self.status_code, self.progress, self.end_time = status.value, 100, _datetime(now_s)
         self.status_message = message
-        self.ended(self, now_s)
+        self.settle(now_s)
+        self.at_end(self, now_s)
 
 
 @dataclass(slots=True)
 class _Trail:
-    """A group's activities in the order of their beginning. open_count: those in progress."""
+    """A group's activities in the order of their beginning. open_count: those in progress; unsettled_count: those of
+    them that are not settled; settled_s: when the last one was.
+    """
 
+    name: str
     entries: list[Activity] = field(default_factory=list)
     open_count: int = 0
-    last_end_s: float | None = None
+    unsettled_count: int = 0
+    settled_s: float | None = None
 
 
 class ActivityLog:
-    """Every activity of every group while the emulator runs. new_id: the ids of activities."""
+    """Every activity of every group while the emulator runs. new_id: the ids of activities.
+
+    By ARN: groups of one name may live in several regions, and one after the other in the same.
+    """
 
     def __init__(self, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
@@ -89,37 +106,41 @@ class ActivityLog:
             progress=0,
             kind=kind,
             instance_id=instance_id,
-            ended=self._ended,
+            at_settling=self._settled,
+            at_end=self._ended,
         )
-        trail = self._trails.setdefault(group, _Trail())
+        trail = self._trails.setdefault(group_arn, _Trail(group))
         trail.entries.append(activity)
         trail.open_count += 1
+        trail.unsettled_count += 1
         return activity
 
     def find(self, group: str | None, ids: Iterable[str] = ()) -> list[Activity]:
-        """Those in progress first, each part newest first: of one group or of all, the given ids or all."""
+        """Those in progress first, each part newest first: of groups of one name or all, with one of the ids or all."""
         wanted = set(ids)
-        trails = self._trails.values() if group is None else (self._trails.get(group, _Trail()),)
-        chosen = chain.from_iterable(trail.entries for trail in trails)
+        chosen = chain.from_iterable(trail.entries for trail in self._trails.values() if group in (None, trail.name))
         found = [entry for entry in chosen if not wanted or entry.activity_id in wanted]
         found.reverse()
         return sorted(found, key=lambda entry: (entry.end_time is None, entry.start_time), reverse=True)
 
-    def newest(self, group: str, count: int) -> list[Activity]:
+    def newest(self, group_arn: str, count: int) -> list[Activity]:
         """A group's newest activities, those in progress first, without a look at all the others."""
-        trail = self._trails.get(group, _Trail())
+        trail = self._trails.get(group_arn) or _Trail("")
         recent = list(islice(reversed(trail.entries), count + trail.open_count))
         return sorted(recent, key=lambda entry: entry.end_time is None, reverse=True)[:count]
 
-    def last_end_s(self, group: str) -> float | None:
-        """When the newest activity of a group ended; None while one is in progress or when there was none."""
-        trail = self._trails.get(group)
-        return trail.last_end_s if trail is not None and trail.open_count == 0 else None
+    def settled_s(self, group_arn: str) -> float | None:
+        """When the last activity of a group was settled; None while one is not or when there was none."""
+        trail = self._trails.get(group_arn)
+        return trail.settled_s if trail is not None and trail.unsettled_count == 0 else None
+
+    def _settled(self, activity: Activity, now_s: float) -> None:
+        trail = self._trails[activity.auto_scaling_group_arn]
+        trail.unsettled_count -= 1
+        trail.settled_s = max(now_s, trail.settled_s or now_s)
 
     def _ended(self, activity: Activity, now_s: float) -> None:
-        trail = self._trails[activity.auto_scaling_group_name]
-        trail.open_count -= 1
-        trail.last_end_s = max(now_s, trail.last_end_s or now_s)
+        self._trails[activity.auto_scaling_group_arn].open_count -= 1
         for listener in self._listeners:
             listener(activity, now_s)
 

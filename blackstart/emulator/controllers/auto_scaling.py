@@ -114,8 +114,11 @@ class AutoScalingController:
                 found[1].stale = True
 
     def last_activity_end_s(self, group: Any) -> float | None:
-        """When the group's last scaling activity ended, None while one is in progress or when there was none."""
-        return self.log.last_end_s(group.name)
+        """When the group's last scaling activity ended, None while one is in progress or when there was none.
+
+        A termination counts as over when it only waits for lifecycle hooks: cooldowns do not wait for those.
+        """
+        return self.log.settled_s(group.arn)
 
     def activities(self, name: str | None, ids: Iterable[str] = ()) -> list[Activity]:
         """The log, newest first, of one group or of all."""

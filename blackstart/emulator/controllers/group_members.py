@@ -234,6 +234,8 @@ class GroupMembers:
             and self.hooks.begin(group, member.instance_id, LEAVING_GROUP, now_s)
         ):
             _progress(member.terminating, ActivityStatus.MID_LIFECYCLE, 60)
+            if member.terminating is not None:
+                member.terminating.settle(now_s)
             self.move(group, memory, member, Lifecycle.TERMINATING_WAIT)
         else:
             member.ec2_told = True

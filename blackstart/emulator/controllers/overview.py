@@ -47,10 +47,13 @@ Opinions = Mapping[tuple[str, int], Mapping[str, HealthChanged]]
 
 @dataclass(frozen=True)
 class Declared:
-    """What only moto knows. load_balancers: (arn, name, state, DNS name), those in provisioning included."""
+    """What only moto knows. load_balancers: (arn, name, state, DNS name), those in provisioning included.
+
+    scaling_groups: by ARN.
+    """
 
     load_balancers: tuple[tuple[str, str, str, str], ...] = ()
-    scaling_groups: tuple[ScalingGroupStatus, ...] = ()
+    scaling_groups: Mapping[str, ScalingGroupStatus] = field(default_factory=dict)
     alarms: tuple[AlarmStatus, ...] = ()
 
 
@@ -59,7 +62,7 @@ class Sight:
     """Everything that an overview is made of. opinions: by target group. held: the health of targets that health checks
     do not decide, by target group, target and port. pids: of instances' services.
 
-    activities: by scaling group, the newest.
+    activities: by scaling group's ARN, the newest.
     in_dns: by load balancer, the zones of the nodes that its name resolves to; None before the data plane said so.
     failing_open: by target group, the zones of the nodes that do. traffic: counters of the last minute.
     network: what is cut off, in words.
@@ -108,8 +111,8 @@ def overview(sight: Sight) -> Overview:
         ),
         target_groups=tuple(_target_group(group, sight, addresses) for group in sight.snapshot.target_groups),
         scaling_groups=tuple(
-            group.model_copy(update={"activities": sight.activities.get(group.name, ())})
-            for group in sight.declared.scaling_groups
+            group.model_copy(update={"activities": sight.activities.get(arn, ())})
+            for arn, group in sight.declared.scaling_groups.items()
         ),
         alarms=sight.declared.alarms,
         network=sight.network,
@@ -117,7 +120,7 @@ def overview(sight: Sight) -> Overview:
     )
 
 
-def newest_activities(log: ActivityLog, group: str) -> tuple[ScalingActivity, ...]:
+def newest_activities(log: ActivityLog, group_arn: str) -> tuple[ScalingActivity, ...]:
     """The newest activities of a scaling group, copied: the log's own go on changing."""
     return tuple(
         ScalingActivity(
@@ -126,7 +129,7 @@ def newest_activities(log: ActivityLog, group: str) -> tuple[ScalingActivity, ..
             started_s=entry.start_time.replace(tzinfo=UTC).timestamp(),
             message=entry.status_message or "",
         )
-        for entry in log.newest(group, ACTIVITIES_SHOWN)
+        for entry in log.newest(group_arn, ACTIVITIES_SHOWN)
     )
 
 

@@ -180,7 +180,7 @@ class ScalingPoliciesController:
 
     def _room(self, group: Any, snapshot: GroupSnapshot, now_s: float) -> Room:
         state = self._warm_up(group, snapshot, now_s)
-        held = Verdict.WARMING_UP if state.warming else Verdict.ZONAL_SHIFT if snapshot.shifted_zones else None
+        held = Verdict.ZONAL_SHIFT if snapshot.shifted_zones else Verdict.WARMING_UP if state.warming else None
         current = max(0, snapshot.desired - len(state.warming) - state.to_come)
         memory = self._memory(group)
         memory.scale_ins = [(at_s, before) for at_s, before in memory.scale_ins if now_s < at_s + METRIC_LAG_S]

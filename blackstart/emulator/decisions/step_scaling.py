@@ -14,9 +14,13 @@ MOST_STEPS = 20
 
 
 def simple_outcome(policy: ScalingPolicy, room: Room) -> Outcome:
-    """A simple policy's only adjustment; it starts from the desired capacity, for nothing else is in progress."""
+    """A simple policy's only adjustment; it starts from the desired capacity, for nothing else is in progress.
+
+    Warm-up is not for simple scaling, which has its cooldown.
+    """
     capacity = adjusted(room.desired, policy.adjustment, policy.amount, policy.least)
-    return room._replace(current=room.desired).towards(capacity)
+    held = None if room.held is Verdict.WARMING_UP else room.held
+    return room._replace(current=room.desired, held=held).towards(capacity)
 
 
 def step_outcome(policy: ScalingPolicy, room: Room, value: float | None, threshold: float) -> Outcome:
