@@ -3,11 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from blackstart.emulator.decisions.capacity import decide_capacity
+from blackstart.emulator.decisions.purchase import Pool, pools
 from blackstart.emulator.decisions.replacement import margin, most_ahead
 from blackstart.emulator.decisions.scaling_group import (
     COUNTED,
@@ -15,6 +16,7 @@ from blackstart.emulator.decisions.scaling_group import (
     GroupSnapshot,
     Lifecycle,
     MemberSnapshot,
+    Mix,
     Unhealthy,
     Why,
 )
@@ -76,6 +78,8 @@ class World:
             elif zone not in failed:
                 self.made += 1
                 launched = True
+                counted = self.counted()
+                pool = pools(self.group.mix, counted, zone)[0] if self.group.mix else Pool("", spot=False)
                 self.members[f"i-{self.made:04}"] = MemberSnapshot(
                     instance_id=f"i-{self.made:04}",
                     zone=zone,
@@ -83,6 +87,8 @@ class World:
                     ec2_state="running",
                     launched_s=self.now_s,
                     launched_for=launch.why,
+                    instance_type=pool.instance_type,
+                    spot=pool.spot,
                 )
         self.peak = max(self.peak, len(self.counted()))
         return bool(decision.terminate) or launched
@@ -122,7 +128,8 @@ class Groups(RuleBasedStateMachine):
 
     @rule(zone=st.sampled_from((None, *ZONES)), ignores=st.booleans())
     def shift(self, zone: str | None, ignores: bool) -> None:
-        shifted = frozenset({zone} if zone else ())
+        """A shift away from a zone that the group is in."""
+        shifted = frozenset(one for one in self.world.group.zones if one == zone)
         self.world.group = self.world.group._replace(shifted_zones=shifted, ignores_impaired=ignores)
 
     @rule(data=st.data())
@@ -138,7 +145,8 @@ class Groups(RuleBasedStateMachine):
 
     @rule(zones=st.lists(st.sampled_from(ZONES), min_size=1, unique=True))
     def change_zones(self, zones: list[str]) -> None:
-        self.world.group = self.world.group._replace(zones=tuple(zones))
+        shifted = self.world.group.shifted_zones.intersection(zones)
+        self.world.group = self.world.group._replace(zones=tuple(zones), shifted_zones=shifted)
 
     @rule(
         processes=st.frozensets(
@@ -202,3 +210,28 @@ class Groups(RuleBasedStateMachine):
 
 TestGroups = Groups.TestCase
 TestGroups.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+
+
+@given(
+    start=st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), st.sampled_from(["x", "y", "z"])), max_size=12),
+    desired=st.integers(0, MAXIMUM),
+    mix=st.builds(Mix, st.just(("x", "y")), on_demand_base=st.integers(0, 5), on_demand_percent=st.integers(0, 100)),
+    policy=st.sampled_from(["Default", "OldestInstance", "NewestInstance"]),
+)
+def test_a_mixed_group_comes_to_rest_in_balance_from_any_mixture(
+    start: list[tuple[str, bool, str]], desired: int, mix: Mix, policy: str
+) -> None:
+    """What scale-in takes by purchase option never undoes what rebalancing does by zone."""
+    world = World(
+        GroupSnapshot("web", desired, ZONES, maximum=MAXIMUM, mix=mix, termination_policies=(policy,)),
+        {
+            f"i-{index}": MemberSnapshot(
+                f"i-{index}", zone, Lifecycle.IN_SERVICE, "running", spot=spot, instance_type=instance_type
+            )
+            for index, (zone, spot, instance_type) in enumerate(start)
+        },
+    )
+    assert any(not world.step() for _ in range(60))
+    crowd = Counter(member.zone for member in world.counted())
+    assert (crowd.total(), crowd["d"]) == (desired, 0)
+    assert max(crowd[zone] for zone in ZONES) - min(crowd[zone] for zone in ZONES) <= 1

@@ -30,14 +30,14 @@ class MotoGroups:
         policy = getattr(group, "instance_maintenance_policy", None) or {}
         distribution = getattr(group, "availability_zone_distribution", None) or {}
         impairment = getattr(group, "availability_zone_impairment_policy", None) or {}
-        shifted = self._shifted_zone(group.arn)
+        zones, shifted = tuple(dict.fromkeys(group.availability_zones)), self._shifted_zone(group.arn)
         template = group.ec2_launch_template
         return GroupSnapshot(
             name=group.name,
             desired=int(group.desired_capacity or 0),
             minimum=int(group.min_size or 0),
             maximum=int(group.max_size or 0),
-            zones=tuple(dict.fromkeys(group.availability_zones)),
+            zones=zones,
             elb_checks="ELB" in (group.health_check_type or ""),
             grace_period_s=float(group.health_check_grace_period or 0),
             suspended=frozenset(group._suspended_processes),
@@ -45,7 +45,7 @@ class MotoGroups:
             termination_policies=tuple(group.termination_policies),
             min_healthy_percent=_percentage(policy.get("MinHealthyPercentage")),
             max_healthy_percent=_percentage(policy.get("MaxHealthyPercentage")),
-            shifted_zones=frozenset({shifted} if shifted else ()),
+            shifted_zones=frozenset(zone for zone in zones if zone == shifted),
             ignores_impaired=impairment.get("ImpairedZoneHealthCheckBehavior") == "IgnoreUnhealthy",
             warm_up_s=float(getattr(group, "default_instance_warmup", None) or 0),
             capacity_rebalance=bool(getattr(group, "capacity_rebalance", False)),

@@ -24,9 +24,7 @@ def moves(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> int:
 
 
 def _may_begin(group: GroupSnapshot, counted: Sequence[MemberSnapshot]) -> bool:
-    if {Process.AZ_REBALANCE, Process.LAUNCH} & group.suspended or group.surge:
-        return False
-    if group.shifted_zones.intersection(group.zones):
+    if {Process.AZ_REBALANCE, Process.LAUNCH} & group.suspended or group.surge or group.shifted_zones:
         return False
     grows = Process.TERMINATE in group.suspended and len(counted) >= group.desired
     if not grows and len(counted) != group.desired:

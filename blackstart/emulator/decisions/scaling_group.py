@@ -140,7 +140,7 @@ class GroupSnapshot(NamedTuple):
 
     min_healthy_percent, max_healthy_percent: the instance maintenance policy, None when there is none. surge: launches
     wanted beyond the desired capacity for a while (an instance refresh that launches first). failed_zones: where the
-    last launch failed and none has succeeded since. shifted_zones: whose traffic a zonal shift has moved away.
+    last launch failed and none has succeeded since. shifted_zones: of its zones, those that a shift moves away from.
     ignores_impaired: ImpairedZoneHealthCheckBehavior is IgnoreUnhealthy. warm_up_s: DefaultInstanceWarmup. unreplaced:
     unhealthy members that were terminated and have no replacement yet; replacements: launches that an instance refresh
     waits for. template_id with template_version (as it was asked for, such as $Latest), launch_name: what the group
