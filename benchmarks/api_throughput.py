@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from emulator_under_test import IMAGE_PARAMETER, ZONES, Endpoint, emulator, plai
 
 SPEED = 60.0
 SMALL, LARGE = 12, 1_000
-GROWTH = 50
+GROWTH = 10
 ALARMS = 10
 ROUNDS = 9
 CALLS_A_ROUND = 10
@@ -130,12 +131,11 @@ class Server:
         }
 
     def large_calls(self) -> dict[str, Call]:
-        """What is asked of many instances; all pages, as AWS's own paginators ask."""
+        """What is asked of many instances. Not by tag: plain moto looks through all tags for each instance, longer than
+        clients wait.
+        """
         calls = self.calls()
-        of_all = (
-            *("describe_instances", "describe_instances by tag", "describe_instance_status"),
-            *("describe_auto_scaling_groups", "describe_target_health"),
-        )
+        of_all = ("describe_instances", "describe_auto_scaling_groups", "describe_target_health")
         return {
             **{name: calls[name] for name in of_all},
             "describe_auto_scaling_instances": ("autoscaling", "describe_auto_scaling_instances", {}),
@@ -227,7 +227,7 @@ def with_boto3(server: Server, call: Call, paged: bool) -> Callable[[], object]:
 def with_raw_http(server: Server, call: Call) -> Callable[[], object]:
     """Sends the same bytes again on one connection and reads the answer to its end; of several pages the first."""
     request = server.request(call)
-    connection = http.client.HTTPConnection(urlsplit(server.endpoint.url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(server.endpoint.url).netloc, timeout=600)
 
     def send() -> bytes:
         connection.request(request.method, request.path, request.body, dict(request.headers))
@@ -266,30 +266,31 @@ def compare(title: str, rows: Mapping[str, dict[str, Cost]]) -> float:
     return ratio
 
 
-def measure(servers: list[Server]) -> bool:
-    """Whether both aims are met."""
+Way = Callable[[Server, Call], Callable[[], object]]
+
+
+def measure_mix(servers: list[Server]) -> bool:
+    """Whether the emulator makes enough calls per second over the mix."""
+    ways: dict[str, Way] = {"boto3": partial(with_boto3, paged=False), "raw HTTP, kept alive": with_raw_http}
     kept = True
-    ways: tuple[tuple[str, Callable[[Server, Call], Callable[[], object]]], ...] = (
-        ("boto3", lambda server, call: with_boto3(server, call, paged=False)),
-        ("raw HTTP, kept alive", with_raw_http),
-    )
-    for client, way in ways:
+    for client, way in ways.items():
         rows = {
             name: in_turns(
-                {server.name: (server, way(server, server.calls()[name])) for server in servers},
-                ROUNDS,
-                CALLS_A_ROUND,
+                {server.name: (server, way(server, server.calls()[name])) for server in servers}, ROUNDS, CALLS_A_ROUND
             )
             for name in servers[0].calls()
         }
         kept = compare(f"{SMALL} instances, {client}", rows) >= LEAST_RATIO and kept
+    return kept
+
+
+def measure_many(servers: list[Server]) -> bool:
+    """Whether the emulator describes many instances fast enough."""
     for server in servers:
         server.grow(LARGE)
-    large_ways: tuple[tuple[str, Callable[[Server, Call], Callable[[], object]]], ...] = (
-        ("boto3", lambda server, call: with_boto3(server, call, paged=True)),
-        ("raw HTTP", with_raw_http),
-    )
-    for client, way in large_ways:
+    ways: dict[str, Way] = {"boto3, all pages": partial(with_boto3, paged=True), "raw HTTP, a page": with_raw_http}
+    kept = True
+    for client, way in ways.items():
         rows = {
             name: in_turns({server.name: (server, way(server, server.large_calls()[name])) for server in servers}, 3, 1)
             for name in servers[0].large_calls()
@@ -305,7 +306,8 @@ def main() -> int:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     with emulator(SPEED, options=("--instances", "light")) as ours, plain_moto() as theirs:
         servers = [Server("emulator", Endpoint.of(ours)), Server("plain moto", theirs)]
-        return 0 if measure(servers) else 1
+        mix = measure_mix(servers)
+        return 0 if measure_many(servers) and mix else 1
 
 
 if __name__ == "__main__":
