@@ -344,6 +344,17 @@ def test_a_percentile_on_enough_samples_decides_also_when_few_would_be_ignored(c
     assert cloudwatch.state() == "ALARM"
 
 
+@pytest.mark.parametrize("name", ["tm90", "tc90", "ts90", "wm90", "IQM", "PR(5:10)", "TM(10%:90%)", "TS(10%:90%)"])
+def test_an_alarm_on_any_extended_statistic_is_kept_and_evaluated(cloudwatch, name):
+    cloudwatch.put_alarm(Statistic=None, ExtendedStatistic=name, Threshold=0.5)
+    cloudwatch.client.put_metric_data(
+        Namespace="App", MetricData=[{"MetricName": "M", "Values": [6.0, 9.0], "Counts": [80, 20]}]
+    )
+    cloudwatch.advance(70)
+    [alarm] = cloudwatch.client.describe_alarms()["MetricAlarms"]
+    assert (alarm["ExtendedStatistic"], alarm["StateValue"]) == (name, "ALARM")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

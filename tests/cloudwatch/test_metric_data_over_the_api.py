@@ -216,3 +216,18 @@ def test_data_with_entities_is_filed_like_any_other(cloudwatch):
         Namespace="App", EntityMetricData=[{**entity, "MetricData": [{"MetricName": "M", "Value": 3.0}]}]
     )
     assert results(cloudwatch, stat("m"))[0]["Values"] == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("datum", "code", "words"),
+    [
+        ({}, "InvalidParameterCombination", "At least one of the parameters MetricData.member.1.Value"),
+        ({"Value": 1.0, "Unit": "Apples"}, "InvalidParameterValue", "MetricData.member.1.Unit must be a value in"),
+        ({"Value": 1.0, "Unit": "count"}, "InvalidParameterValue", "MetricData.member.1.Unit must be a value in"),
+    ],
+)
+def test_a_datum_without_value_or_of_no_known_unit_is_refused(cloudwatch, datum, code, words):
+    with pytest.raises(ClientError, match=words) as caught:
+        cloudwatch.client.put_metric_data(Namespace="App", MetricData=[{"MetricName": "M", **datum}])
+    assert caught.value.response["Error"]["Code"] == code
+    assert cloudwatch.client.list_metrics()["Metrics"] == []

@@ -70,13 +70,17 @@ def test_the_guides_table_of_tokens_holds(text: str, expected: tuple[str, ...]) 
         ("NetworkErrors2", {"plain"}),
         ('"Network_Errors_2"', set()),
         ("{App}", {"plain"}),
+        ('MetricName=("Errors" OR "NewFlowCount") NOT AvailabilityZone=a', {"errors", "flows"}),
+        ("FunctionName=(Project NOT A) Invocations", {"calls-c"}),
     ],
 )
 def test_a_search_finds_what_the_guide_says(expression: str, expected: set[str]) -> None:
     assert found(expression) == expected
 
 
-@pytest.mark.parametrize("expression", ["", "  ", "{} x", "(a", "a OR", "MetricName=", "a)", '"open', "x" * 1100])
+@pytest.mark.parametrize(
+    "expression", ["", "  ", "{} x", "(a", "a OR", "MetricName=", "MetricName=(", "a)", '"open', "x" * 1100]
+)
 def test_a_search_that_is_none_is_refused(expression: str) -> None:
     with pytest.raises(SearchError):
         read_search(expression)

@@ -41,7 +41,10 @@ class Calls(NamedTuple):
         check_alarm(given, backend)
         old = backend.alarms.get(given["name"])
         now_s = self.clocks.now_s()
-        alarm = self.put(backend, **(given if old is None else {**given, "tags": None}))
+        # moto knows of no extended statistics but percentiles
+        without = {**given, "extended_statistic": None, **({} if old is None else {"tags": None})}
+        alarm = self.put(backend, **without)
+        alarm.extended_statistic = given.get("extended_statistic")
         alarm.configuration_updated_timestamp = moment(now_s)
         _set_suppression(alarm, suppression or {})
         if old is None:

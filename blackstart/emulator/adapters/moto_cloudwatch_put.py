@@ -19,12 +19,21 @@ LARGEST = 2.0**360
 OLDEST_S = 14 * 86400.0
 NEWEST_S = 2 * 3600.0
 
+_PREFIXES = ("", "Kilo", "Mega", "Giga", "Tera")
+_SIZES = tuple((prefix + noun).capitalize() for noun in ("bytes", "bits") for prefix in _PREFIXES)
+UNITS = (
+    *("Seconds", "Microseconds", "Milliseconds", *_SIZES, "Percent", "Count"),
+    *(f"{size}/Second" for size in _SIZES),
+    *("Count/Second", "None"),
+)
+"""In the order in which AWS names them."""
+
 Datum = Mapping[str, Any]
 
 
 def put(store: MetricStore, scope: Scope, namespace: str, metric_data: Sequence[Datum], clocks: Clocks) -> None:
     """Never scaled; with a wall-clock "now" (or no time) at the virtual now. Nothing is filed when one is refused."""
-    from moto.cloudwatch.exceptions import InvalidParameterValue
+    from moto.cloudwatch.exceptions import InvalidParameterCombination, InvalidParameterValue
 
     if namespace.startswith("AWS/"):
         raise InvalidParameterValue("The value AWS/ for parameter Namespace is invalid.")
@@ -32,6 +41,9 @@ def put(store: MetricStore, scope: Scope, namespace: str, metric_data: Sequence[
         raise InvalidParameterValue(f"The collection MetricData must not have a size greater than {MOST_METRICS}.")
     times_s = []
     for number, datum in enumerate(metric_data, start=1):
+        if all(datum.get(name) is None for name in ("Value", "Values", "StatisticValues")):
+            given = " and ".join(f"MetricData.member.{number}.{name}" for name in ("Value", "StatisticValues"))
+            raise InvalidParameterCombination(f"At least one of the parameters {given} must be specified.")
         time_s = _time_s(datum, clocks)
         problem = _values(datum) or _others(datum, time_s, clocks.now_s())
         if problem:
@@ -68,6 +80,8 @@ def _values(datum: Datum) -> str | None:
 def _others(datum: Datum, time_s: float, now_s: float) -> str | None:
     if len(datum.get("Dimensions") or ()) > MOST_DIMENSIONS:
         return f"The collection MetricData.Dimensions must not have a size greater than {MOST_DIMENSIONS}."
+    if datum.get("Unit") not in (None, *UNITS):
+        return f"The parameter MetricData.Unit must be a value in the set [ {', '.join(UNITS)} ]."
     if int(datum.get("StorageResolution") or 60) not in (1, 60):
         return "The parameter MetricData.StorageResolution must be 1 or 60."
     if time_s < now_s - OLDEST_S:

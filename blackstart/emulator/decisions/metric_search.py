@@ -3,18 +3,19 @@
     search := ['{' namespace, dimension name, ... '}'] [either]
     either := both (OR both)*
     both   := one ([AND] one)*
-    one    := NOT one | '(' either ')' | [property '='] term
+    one    := NOT one | '(' either ')' | property '=' (term | '(' either ')') | term
     term   := "exact" | partial
 
 A partial term is cut into tokens where letters change case, at digits and at other characters; it matches where these
 come one after the other. The guide does not say whether a schema's dimensions are all that a metric has: here they are,
 and a schema of a namespace alone takes any.
-Source: CloudWatch user guide, "CloudWatch search expression syntax".
+Source: CloudWatch user guide, "CloudWatch search expression syntax"; that brackets may follow a property
+(`MetricName=("a" OR "b")`) is seen in dashboards that people published.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 Dimensions = Sequence[tuple[str, str]]
@@ -83,6 +84,7 @@ class _Terms:
     def __init__(self, text: str) -> None:
         self.tokens: list[re.Match[str]] = []
         self.position = 0
+        self.where = _anywhere
         at = 0
         while text[at:].strip():
             matched = _TOKEN.match(text, at)
@@ -121,8 +123,12 @@ class _Terms:
             return inside
         first = self._text()
         if not self._taken("="):
-            return _anywhere(_matcher(first))
-        return _in_property(_plain(first), _matcher(self._text()))
+            return self.where(_matcher(first))
+        outside, self.where = self.where, partial(_in_property, _plain(first))
+        grouped = self.position < len(self.tokens) and self._next_is("(")
+        condition = self._one() if grouped else self.where(_matcher(self._text()))
+        self.where = outside
+        return condition
 
     def _text(self) -> re.Match[str]:
         if self.position >= len(self.tokens) or self._next_is("(", ")", "=", "AND", "OR"):
