@@ -107,7 +107,9 @@ class MemberStatus(Model):
 
 
 class ScalingActivity(Model):
-    """What a group does or did last. status: AWS's code, as InProgress. message: why it failed."""
+    """What a group does or did last. status: AWS's code, as InProgress. message: AWS's status message, where the
+    description does not have it already.
+    """
 
     description: str
     status: str
@@ -116,7 +118,9 @@ class ScalingActivity(Model):
 
 
 class ScalingGroupStatus(Model):
-    """suspended: processes, as AZRebalance. activities: the newest ones, those in progress first."""
+    """suspended: processes, as AZRebalance. activities: the newest ones, those in progress first. warm: instances of the
+    warm pool. refresh: the instance refresh that is under way, in words; "" for none.
+    """
 
     name: str
     min: int
@@ -125,6 +129,8 @@ class ScalingGroupStatus(Model):
     members: tuple[MemberStatus, ...] = ()
     suspended: tuple[str, ...] = ()
     activities: tuple[ScalingActivity, ...] = ()
+    warm: tuple[MemberStatus, ...] = ()
+    refresh: str = ""
 
     @property
     def in_service(self) -> int:
@@ -167,5 +173,5 @@ class Overview(Model):
 
     def loose_instances(self) -> tuple[InstanceStatus, ...]:
         """Instances of no Auto Scaling group; the others stand with theirs."""
-        members = {member.instance_id for group in self.scaling_groups for member in group.members}
+        members = {each.instance_id for group in self.scaling_groups for each in (*group.members, *group.warm)}
         return tuple(each for each in self.instances if each.instance_id not in members)

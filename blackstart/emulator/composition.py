@@ -27,7 +27,14 @@ from blackstart.emulator.assembly import Controllers, Frame, assemble
 from blackstart.emulator.control_plane import ControlPlane
 from blackstart.emulator.controllers.ec2_lifecycle import ServiceSettings
 from blackstart.emulator.controllers.measurement import OwnFailures
-from blackstart.emulator.controllers.overview import RecentTraffic, Sight, newest_activities, overview
+from blackstart.emulator.controllers.overview import (
+    RecentTraffic,
+    Sight,
+    newest_activities,
+    overview,
+    refresh_in_words,
+    warm_members,
+)
 from blackstart.emulator.decisions.ec2_capacity import Limits
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import CounterRow, Counters, Upward
@@ -244,7 +251,11 @@ class Emulator:
 
 def look(controllers: Controllers, traffic: tuple[CounterRow, ...] = ()) -> Sight:
     """Copy what the controllers know. Under the lock, so it makes nothing of it yet."""
-    snapshot, balancing, groups = controllers.balancing.snapshot, controllers.balancing, controllers.scaling.groups()
+    snapshot, balancing, groups = (
+        controllers.balancing.snapshot,
+        controllers.balancing,
+        list(controllers.scaling.groups()),
+    )
     targets = [(group.arn, target) for group in snapshot.target_groups for target in group.targets]
     return Sight(
         snapshot=snapshot,
@@ -261,6 +272,12 @@ def look(controllers: Controllers, traffic: tuple[CounterRow, ...] = ()) -> Sigh
         instances=dict(controllers.ec2.facts),
         pids=dict(controllers.ec2.pids),
         activities={group.arn: newest_activities(controllers.scaling.log, group.arn) for group in groups},
+        warm={group.arn: warm_members(controllers.scaling.warm(group)) for group in groups},
+        refreshes={
+            group.arn: refresh_in_words(refresh.state)
+            for group in groups
+            if (refresh := controllers.refreshes.active(group)) is not None
+        },
         in_dns=controllers.measurement.in_dns,
         failing_open=controllers.measurement.failing_open,
         traffic=traffic,

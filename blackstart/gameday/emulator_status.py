@@ -201,11 +201,15 @@ def _scaling_group(group: ScalingGroupStatus, now_s: float) -> Iterator[Renderab
     for member in sorted(group.members, key=lambda each: (each.zone, each.instance_id)):
         if (member.lifecycle, member.health) != ("InService", "Healthy"):
             table.add_row("", member.zone, member.instance_id, _state(member.lifecycle), Text(member.health))
+    for each in sorted(group.warm, key=lambda each: (each.zone, each.instance_id)):
+        table.add_row("", each.zone, each.instance_id, _state(each.lifecycle), Text(each.health))
     for activity in group.activities:
         words = Text(f"{activity.description} {activity.message}".strip())
         table.add_row("", f"{lasting(now_s - activity.started_s)} ago", _state(activity.status), words)
     if table.row_count:
         yield table
+    if group.refresh:
+        yield Text(f"  instance refresh: {group.refresh}", style="yellow")
     if group.suspended:
         yield Text(f"  suspended: {', '.join(group.suspended)}", style="yellow")
 

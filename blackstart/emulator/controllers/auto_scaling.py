@@ -74,6 +74,11 @@ class AutoScalingController:
             self._memories[group.arn] = memory
         return memory
 
+    def warm(self, group: Any) -> Iterable[Member]:
+        """Instances of the group's warm pool."""
+        memory = self._memories.get(group.arn)
+        return () if memory is None else memory.pool.values()
+
     def snapshot(self, group: Any) -> GroupSnapshot:
         """A group with its members as of now, without the load balancers' opinions."""
         settings = self._store.settings(group)
@@ -160,6 +165,7 @@ class AutoScalingController:
             return
         if settings != memory.settings:
             self._note_change(settings, memory, now_s)
+        memory.next_words = None
         self.members.advance(group, settings, memory, now_s)
         self._capacity.retry(memory, now_s)
         looking = now_s >= memory.look_s
@@ -190,7 +196,7 @@ class AutoScalingController:
 
     def _note_change(self, settings: GroupSnapshot, memory: GroupMemory, now_s: float) -> None:
         before, memory.settings, memory.stale = memory.settings, settings, True
-        given, memory.next_words = memory.next_words, None
+        given = memory.next_words
         if before is not None and _without_sizes(before) != _without_sizes(settings):
             memory.failures.clear()
             memory.failure = None

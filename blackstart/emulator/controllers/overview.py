@@ -13,6 +13,7 @@ from blackstart.domain.emulator_overview import (
     InstanceStatus,
     ListenerStatus,
     LoadBalancerStatus,
+    MemberStatus,
     NodeStatus,
     Opinion,
     Overview,
@@ -23,8 +24,11 @@ from blackstart.domain.emulator_overview import (
     Traffic,
 )
 from blackstart.domain.emulator_status import served_port
+from blackstart.domain.wording import several
 from blackstart.emulator.controllers.activity_log import ActivityLog
 from blackstart.emulator.controllers.ec2_lifecycle import InstanceFact
+from blackstart.emulator.controllers.group_memory import Member
+from blackstart.emulator.decisions.refresh_state import RefreshState, RefreshStatus
 from blackstart.emulator.decisions.target_health import TargetHealth, combined_health
 from blackstart.emulator.protocol import CounterRow, Counters, HealthChanged
 from blackstart.emulator.snapshot import (
@@ -62,7 +66,8 @@ class Sight:
     """Everything that an overview is made of. opinions: by target group. held: the health of targets that health checks
     do not decide, by target group, target and port. pids: of instances' services.
 
-    activities: by scaling group's ARN, the newest.
+    activities: by scaling group's ARN, the newest. warm: likewise, instances of warm pools. refreshes: likewise, those
+    under way, in words.
     in_dns: by load balancer, the zones of the nodes that its name resolves to; None before the data plane said so.
     failing_open: by target group, the zones of the nodes that do. traffic: counters of the last minute.
     network: what is cut off, in words.
@@ -75,6 +80,8 @@ class Sight:
     instances: Mapping[str, InstanceFact] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
     activities: Mapping[str, tuple[ScalingActivity, ...]] = field(default_factory=dict)
+    warm: Mapping[str, tuple[MemberStatus, ...]] = field(default_factory=dict)
+    refreshes: Mapping[str, str] = field(default_factory=dict)
     in_dns: Mapping[str, tuple[str, ...]] | None = None
     failing_open: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     traffic: tuple[CounterRow, ...] = ()
@@ -111,7 +118,13 @@ def overview(sight: Sight) -> Overview:
         ),
         target_groups=tuple(_target_group(group, sight, addresses) for group in sight.snapshot.target_groups),
         scaling_groups=tuple(
-            group.model_copy(update={"activities": sight.activities.get(arn, ())})
+            group.model_copy(
+                update={
+                    "activities": sight.activities.get(arn, ()),
+                    "warm": sight.warm.get(arn, ()),
+                    "refresh": sight.refreshes.get(arn, ""),
+                }
+            )
             for arn, group in sight.declared.scaling_groups.items()
         ),
         alarms=sight.declared.alarms,
@@ -127,10 +140,35 @@ def newest_activities(log: ActivityLog, group_arn: str) -> tuple[ScalingActivity
             description=entry.description,
             status=entry.status_code,
             started_s=entry.start_time.replace(tzinfo=UTC).timestamp(),
-            message=entry.status_message or "",
+            message=_unsaid(entry.status_message or "", entry.description),
         )
         for entry in log.newest(group_arn, ACTIVITIES_SHOWN)
     )
+
+
+def _unsaid(message: str, description: str) -> str:
+    """The message of a failed launch stands in its description, too."""
+    return "" if message in description else message
+
+
+def warm_members(pool: Iterable[Member]) -> tuple[MemberStatus, ...]:
+    """Instances of a warm pool."""
+    return tuple(
+        MemberStatus(
+            instance_id=each.instance_id,
+            zone=each.instance.zone,
+            lifecycle=each.lifecycle.value,
+            health="Healthy" if each.unhealthy is None else "Unhealthy",
+        )
+        for each in pool
+    )
+
+
+def refresh_in_words(state: RefreshState) -> str:
+    """`InProgress, 50 % complete, 3 instances to update`."""
+    if state.status is RefreshStatus.PENDING:
+        return state.status.value
+    return f"{state.status.value}, {state.percent} % complete, {several(state.to_update, 'instance')} to update"
 
 
 def _load_balancer(
