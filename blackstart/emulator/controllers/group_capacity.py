@@ -217,6 +217,8 @@ def _forget_what_is_done(memory: GroupMemory, snapshot: GroupSnapshot, decision:
     memory.unreplaced = memory.replacements = 0
     if decision.terminate or decision.launch or decision.held_by_protection:
         return
+    if sum(member.lifecycle in COUNTED for member in snapshot.members) > snapshot.desired:
+        return  # Terminate is suspended, or members come that others will leave for
     memory.change = None
     if not any(member.lifecycle in COMING for member in snapshot.members):
         memory.balance = ""

@@ -37,11 +37,12 @@ def warm_up(
 ) -> WarmUp:
     """default_warm_up_s: the group's default instance warmup, None without one."""
     members = sorted((m for m in group.members if m.lifecycle in COUNTED), key=lambda member: member.launched_s)
-    assigned = _assigned(members, scale_outs, complete=len(members) >= group.desired)
+    missing = max(0, group.desired - len(members))
+    assigned = _assigned(members, scale_outs, complete=not missing)
     periods = {instance: scale_out.warm_up_s for scale_out in assigned for instance in scale_out.instances}
     warming = frozenset(member.instance_id for member in members if _warms(member, periods, default_warm_up_s, now_s))
     open_ones = tuple(one for one in assigned if one.to_come or one.instances & warming)
-    return WarmUp(open_ones, warming, sum(one.to_come for one in open_ones))
+    return WarmUp(open_ones, warming, min(missing, sum(one.to_come for one in open_ones)))
 
 
 def _assigned(members: Iterable[MemberSnapshot], scale_outs: Sequence[ScaleOut], complete: bool) -> list[ScaleOut]:
