@@ -1,6 +1,5 @@
 """The controllers, made for each other and joined to moto. Knows no processes and no threads, so tests can use it."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -8,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from blackstart.emulator.adapters.authority import Authority
 from blackstart.emulator.adapters.certificates import Certificates
 from blackstart.emulator.adapters.patches import Patches
+from blackstart.emulator.cloudwatch_assembly import assemble_cloudwatch
 from blackstart.emulator.control_plane import Controller, Effect, Report
 from blackstart.emulator.controllers.access_logs import AccessLogController
-from blackstart.emulator.controllers.alarm_actions import AlarmActions
 from blackstart.emulator.controllers.alarms import AlarmsController
 from blackstart.emulator.controllers.auto_scaling import AutoScalingController
 from blackstart.emulator.controllers.ec2_capacity import Ec2Capacity
@@ -22,7 +21,6 @@ from blackstart.emulator.controllers.instance_alarm_actions import InstanceAlarm
 from blackstart.emulator.controllers.instance_lifetimes import InstanceLifetimesController
 from blackstart.emulator.controllers.instance_metrics import InstanceMetricsController
 from blackstart.emulator.controllers.instance_refresh import InstanceRefreshController
-from blackstart.emulator.controllers.lifecycle_hooks import LifecycleHooks
 from blackstart.emulator.controllers.load_balancer_metrics import LoadBalancerMetricsController
 from blackstart.emulator.controllers.load_balancing import LoadBalancingController
 from blackstart.emulator.controllers.measurement import MeasurementController, OwnFailures
@@ -40,6 +38,7 @@ from blackstart.emulator.controllers.zonal_shifts import ZonalShiftsController
 from blackstart.emulator.decisions.ec2_capacity import Limits
 from blackstart.emulator.parameters import Parameters
 from blackstart.emulator.protocol import AccessLogged, Counters, HealthChanged, Hello, Lag, TargetTraffic, Upward
+from blackstart.emulator.scaling_assembly import assemble_scaling
 from blackstart.emulator.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -158,56 +157,44 @@ def assemble(
         arc_zonal_shift,
         certificate_calls,
         moto_answers,
-        moto_auto_scaling_api,
         moto_cloudformation,
-        moto_cloudwatch,
         moto_ec2_calls,
         moto_elbv2_targets,
-        moto_group_metrics,
-        moto_instance_refresh_calls,
         moto_lookups,
-        moto_monitoring,
-        moto_scaling_policy_calls,
-        moto_scheduled_actions,
         moto_ssm,
-        moto_warm_pool,
         validators,
     )
     from blackstart.emulator.adapters.access_log_store import AccessLogStore
-    from blackstart.emulator.adapters.moto_cloudwatch_alarms import MotoAlarms
-    from blackstart.emulator.adapters.moto_cloudwatch_states import AlarmStates
     from blackstart.emulator.adapters.moto_ec2 import MotoInstances
     from blackstart.emulator.adapters.moto_elbv2 import MotoLoadBalancers
     from blackstart.emulator.adapters.moto_events import MotoEvents
     from blackstart.emulator.adapters.moto_instance_refresh import RefreshedGroups
     from blackstart.emulator.adapters.moto_ledger import unserved
-    from blackstart.emulator.adapters.moto_lifecycle_hooks import MotoHooks
     from blackstart.emulator.adapters.moto_network import MotoNetwork
 
     def tell_of_spot(event: Event) -> None:
         events(event)
-        scaling.hear(event)
+        scaled.scaling.hear(event)
 
     def zone_away(arn: str) -> str | None:
         return shifts.shifted_zone(arn)
 
-    certificates = Certificates(authority or Authority())
-    instances, groups = MotoInstances(), RefreshedGroups(zone_away)
-    declared_network, events = MotoNetwork(), MotoEvents()
-    balancers = MotoLoadBalancers(parameters, certificates.certificates_of)
-    registry, book, store, patches = HealthRegistry(), TargetBook(), MetricStore(), Patches()
-
     def publish_and_count(snapshot: Snapshot) -> None:
         publish(snapshot)
-        metrics.declaration_changed()
+        watched.metrics.declaration_changed()
 
     def failing_open(load_balancer_arn: str) -> bool:
         return balancing.failing_open(load_balancer_arn)
 
     def target_groups_of(instance_id: str) -> tuple[str, ...]:
-        group = scaling.group_of(instance_id) or pools.group_of(instance_id)
+        group = scaled.scaling.group_of(instance_id) or scaled.pools.group_of(instance_id)
         return groups.target_groups(group) if group is not None else ()
 
+    certificates = Certificates(authority or Authority())
+    instances, groups = MotoInstances(), RefreshedGroups(zone_away)
+    declared_network, events = MotoNetwork(), MotoEvents()
+    balancers = MotoLoadBalancers(parameters, certificates.certificates_of)
+    registry, book, patches = HealthRegistry(), TargetBook(), Patches()
     ec2 = Ec2LifecycleController(
         instances,
         host,
@@ -236,62 +223,61 @@ def assemble(
         facts=lambda: ec2.facts,
         node_address=addresses.node,
         publish=publish_and_count,
-        deregisters_itself=lambda instance_id: scaling.group_of(instance_id) is not None,
+        deregisters_itself=lambda instance_id: scaled.scaling.group_of(instance_id) is not None,
         network=network,
         shifted_zone=shifts.shifted_zone,
         mitigated=lambda: measurement.mitigated,
-    )
-    declared_hooks = MotoHooks()
-    hooks = LifecycleHooks(declared_hooks, events)
-    scaling = AutoScalingController(
-        groups,
-        parameters,
-        facts=lambda: ec2.facts,
-        health=balancing.health,
-        new_id=new_id,
-        hooks=hooks,
-        events=events,
-    )
-    metrics = LoadBalancerMetricsController(
-        store,
-        registry,
-        frame.speed,
-        balancing.census,
-        mitigated=lambda: measurement.mitigated,
-        delay_s=parameters.metric_delay_s,
-    )
-    commands = RunCommandController(ec2, frame.post, instances.units)
-    logs = AccessLogStore()
-    alarm_actions: dict[str, AlarmActions] = {}
-    alarm_states = AlarmStates(alarm_actions, events)
-    alarms = AlarmsController(store, MotoAlarms(alarm_states), parameters.alarm_evaluation_range_extra)
-    measurement = MeasurementController(
-        settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
-        unserved=lambda: (*unserved(), *alarms.unserved_resources()),
-        boot_max_real_s=lambda: ec2.boot_max_real_s,
-        own_failures=frame.own_failures,
     )
     moto_cloudformation.install(patches)
     moto_ec2_calls.install(patches, instances, ec2, room.room, spot, frame.now_s)
     declared_network.install(patches)
     balancers.install(patches, frame.now_s)
     moto_elbv2_targets.install(patches, book, balancing, frame.now_s)
-    moto_auto_scaling_api.install(patches, groups, scaling, declared_hooks, frame.now_s)
-    pools = moto_warm_pool.install(patches, groups, scaling, parameters, lambda: ec2.facts, hooks, frame.now_s)
-    refreshes = moto_instance_refresh_calls.install(
-        patches, groups, scaling, pools, balancing.health, events, new_id, frame.now_s
+    scaled = assemble_scaling(
+        patches,
+        groups,
+        parameters,
+        facts=lambda: ec2.facts,
+        health=balancing.health,
+        events=events,
+        new_id=new_id,
+        now_s=frame.now_s,
     )
-    policies = moto_scaling_policy_calls.install(patches, parameters, scaling, frame.now_s)
+
+    def of_balancers(store: MetricStore) -> LoadBalancerMetricsController:
+        return LoadBalancerMetricsController(
+            store,
+            registry,
+            frame.speed,
+            balancing.census,
+            mitigated=lambda: measurement.mitigated,
+            delay_s=parameters.metric_delay_s,
+        )
+
+    watched = assemble_cloudwatch(
+        patches,
+        parameters,
+        of_balancers,
+        ec2,
+        scaled,
+        InstanceAlarmActions(ec2, instances.protection),
+        events,
+        speed=frame.speed,
+        now_s=frame.now_s,
+    )
+    measurement = MeasurementController(
+        settings=lambda: (balancers.target_groups(), groups.grace_periods_s()),
+        unserved=lambda: (*unserved(), *watched.alarms.unserved_resources()),
+        boot_max_real_s=lambda: ec2.boot_max_real_s,
+        own_failures=frame.own_failures,
+    )
+    commands, logs = RunCommandController(ec2, frame.post, instances.units), AccessLogStore()
     moto_ssm.install(patches, commands, frame.now_s)
-    moto_monitoring.install(patches, ec2.changed)
-    for calls in (events, logs, moto_group_metrics, certificate_calls, validators, moto_answers, moto_lookups):
+    for calls in (events, logs, certificate_calls, validators, moto_answers, moto_lookups):
         calls.install(patches)
-    of_instances = InstanceAlarmActions(ec2, instances.protection)
-    alarm_actions.update(autoscaling=policies, automate=of_instances, swf=of_instances)
-    undo_cloudwatch = moto_cloudwatch.install(store=store, now_s=frame.now_s, wall_s=time.time, states=alarm_states)
 
     def undo() -> None:
-        undo_cloudwatch()
+        watched.undo()
         patches.restore()
 
     return Controllers(
@@ -299,28 +285,22 @@ def assemble(
         ec2=ec2,
         capacity=room,
         spot=spot,
-        policies=policies,
-        schedules=moto_scheduled_actions.install(patches, scaling, frame.now_s),
-        refreshes=refreshes,
-        lifetimes=InstanceLifetimesController(
-            scaling, groups.lifetime_s, lambda group: refreshes.active(group) is not None
-        ),
-        scaling=scaling,
-        pools=pools,
+        policies=scaled.policies,
+        schedules=scaled.schedules,
+        refreshes=scaled.refreshes,
+        lifetimes=scaled.lifetimes,
+        scaling=scaled.scaling,
+        pools=scaled.pools,
         network=network,
         balancing=balancing,
         shifts=shifts,
         own_services={arc_zonal_shift.SIGNING_NAME: arc_zonal_shift.ArcZonalShift(shifts, frame.now_s)},
         commands=commands,
-        metrics=metrics,
-        instance_metrics=InstanceMetricsController(
-            store, lambda: ec2.facts, scaling, frame.speed, moto_monitoring.vcpus, policies.warm_up_s
-        ),
-        group_metrics=GroupMetricsController(
-            store, scaling, moto_group_metrics.MotoGroupMetrics(), warm=lambda group: pools.shown(group, frame.now_s())
-        ),
-        nat_metrics=NatMetricsController(store, moto_monitoring.available_nat_gateways),
-        alarms=alarms,
+        metrics=watched.metrics,
+        instance_metrics=watched.instance_metrics,
+        group_metrics=watched.group_metrics,
+        nat_metrics=watched.nat_metrics,
+        alarms=watched.alarms,
         measurement=measurement,
         access_logs=AccessLogController(logs, frame.speed, frame.queue, frame.post),
         undo=undo,
