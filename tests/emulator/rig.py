@@ -81,6 +81,7 @@ class Rig:
         self.sick: set[str] = set()
         self.own_failures = OwnFailures()
         self._reports: list[Callable[[float], None]] = []
+        self._opinions: dict[tuple[str, str, str, int, int], TargetState] = {}
         self._moto = mock_aws()
         self._moto.start()
         ids = itertools.count(1)
@@ -135,7 +136,7 @@ class Rig:
                 for target in group.targets:
                     serving = target.target_id in self.services.running and target.target_id not in self.sick
                     for node in balancer.nodes:
-                        self.controllers.registry.apply(
+                        self._opine(
                             HealthChanged(
                                 time_s=self.now_s,
                                 load_balancer_arn=balancer.arn,
@@ -148,3 +149,10 @@ class Rig:
                                 reason=None if serving else TargetReason.FAILED_HEALTH_CHECKS,
                             )
                         )
+
+    def _opine(self, opinion: HealthChanged) -> None:
+        """A node tells what it thinks of a registration when it changes its mind, as the data plane's do."""
+        of = (opinion.node_zone, opinion.target_group_arn, opinion.target_id, opinion.port, opinion.registration)
+        if self._opinions.get(of) is not opinion.state:
+            self._opinions[of] = opinion.state
+            self.controllers.apply(opinion)

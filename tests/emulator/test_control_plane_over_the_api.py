@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from blackstart.domain.journal import EmulatorMeasured
 from blackstart.domain.target_health import TargetState
 from blackstart.emulator.controllers.measurement import OwnFailures
+from blackstart.emulator.decisions.host_counts import count_hosts
 from blackstart.emulator.protocol import Hello, Lag
 from blackstart.emulator.snapshot import Reach
 
@@ -381,12 +382,12 @@ def test_the_hosts_to_count_are_the_targets_in_use_once_a_group_and_without_drai
     stack.elb.deregister_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": draining}])
     rig.tick()
     (census,) = rig.controllers.balancing.census()
-    assert (census.load_balancer_arn, census.target_group_arn) == (stack.balancer, stack.target_group)
+    assert (census.load_balancer_arn, census.group.arn) == (stack.balancer, stack.target_group)
     assert set(census.node_zones) == set(web_stack.ZONES)
-    assert sorted(counted.target_id for counted in census.targets) == others
+    assert sum(count_hosts(census, {}).registered.values()) == len(others)
     stack.elb.deregister_targets(TargetGroupArn=stack.target_group, Targets=[{"Id": other} for other in others])
     rig.tick()
-    assert rig.controllers.balancing.census()[0].targets == ()
+    assert sum(count_hosts(rig.controllers.balancing.census()[0], {}).registered.values()) == 0
 
 
 def lag_of(probes: int, succeeded: int, timed_out: int, probe_p99: float, check_lag_p99: float) -> Lag:
