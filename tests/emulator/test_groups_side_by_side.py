@@ -14,6 +14,9 @@ from blackstart.emulator.composition import look
 from blackstart.emulator.controllers.overview import overview
 
 WEB = {"AutoScalingGroupName": "web"}
+MORE = {"AdjustmentType": "ChangeInCapacity", "ScalingAdjustment": 1}
+HOURLY = {"ScheduledActionName": "hourly", "Recurrence": "0 * * * *", "DesiredCapacity": 1}
+HOOK = {"LifecycleHookName": "hello", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"}
 
 
 def launched_elsewhere(stack: WebStack) -> Any:
@@ -64,6 +67,33 @@ def test_a_group_that_is_made_again_under_its_name_does_not_wait_for_the_old_one
     rig.run(15)
     assert len(stack.members()) == 1
     assert stack.activities()[0]["Cause"].count("from 0 to 1") == 2
+
+
+def test_nothing_new_is_given_to_a_group_that_is_being_deleted(rig: Any) -> None:
+    stack = WebStack(rig.client, desired=1)
+    rig.run(15)
+    stack.asg.delete_auto_scaling_group(**WEB, ForceDelete=True)
+    asg, source = stack.asg, {"LaunchTemplate": {"LaunchTemplateId": stack.template}}
+    for call, words in (
+        (
+            lambda: asg.put_scaling_policy(**WEB, PolicyName="p", **MORE),
+            "may not be modified while it is pending delete",
+        ),
+        (lambda: asg.put_scheduled_update_group_action(**WEB, **HOURLY), "may not be modified while it is pending"),
+        (lambda: asg.put_lifecycle_hook(**WEB, **HOOK), "may not be modified while it is pending delete"),
+        (lambda: asg.start_instance_refresh(**WEB), "may not be modified while it is pending delete"),
+        (lambda: asg.put_warm_pool(**WEB), "may not be modified while it is pending delete"),
+        (lambda: asg.suspend_processes(**WEB), "Processes may not be suspended while the AutoScaling group is pending"),
+        (
+            lambda: asg.create_auto_scaling_group(**WEB, **source, MinSize=0, MaxSize=1),
+            "already exists and is pending delete.  Please wait until Autoscaling completes the deletion process",
+        ),
+    ):
+        with pytest.raises(ClientError, match=words):
+            call()
+    rig.run(60)
+    assert asg.describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    assert asg.describe_policies()["ScalingPolicies"] == []
 
 
 def test_the_cooldown_after_a_scale_in_begins_when_it_has_drained_and_waits_for_no_hook(rig: Any) -> None:

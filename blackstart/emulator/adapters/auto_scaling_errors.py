@@ -7,6 +7,8 @@ from typing import Any
 from blackstart.emulator.controllers.lifecycle_hooks import NoActiveActionError
 from blackstart.emulator.controllers.member_requests import RefusedError
 
+PENDING_DELETE = "The AutoScaling group may not be modified while it is pending delete"
+
 
 def refusal(message: str, code: str = "ValidationError") -> Exception:
     from moto.autoscaling.exceptions import AutoscalingClientError
@@ -48,7 +50,7 @@ def group_to_change(backend: Any, name: str | None) -> Any:
     """moto's group, unless it is being deleted."""
     group = group_named(backend, name)
     if getattr(group, "status", None):
-        raise refusal(f"AutoScalingGroup {name} is pending delete and cannot be changed.")
+        raise refusal(PENDING_DELETE)
     return group
 
 

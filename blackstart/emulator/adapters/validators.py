@@ -9,6 +9,7 @@ from blackstart.emulator.adapters import (
     validators_in_use,
     validators_listeners,
     validators_load_balancers,
+    validators_pending_delete,
     validators_rules,
     validators_tags,
     validators_target_groups,
@@ -26,5 +27,6 @@ def install(patches: Patches) -> None:
         validators_in_use,
         validators_descriptions,
         validators_tags,
+        validators_pending_delete,
     ):
         validators.install(patches)
