@@ -94,6 +94,16 @@ def capacity_from(settings: list[str]) -> Limits:
         raise UsageError(f"--capacity {error}", "For example --capacity us-east-1a=6.") from None
 
 
+def _check_pools(capacity: Limits) -> None:
+    """A limit of a place that does not exist would never be felt. moto knows the places, and takes long to load."""
+    from blackstart.emulator.adapters.ec2_offerings import check_pools
+
+    try:
+        check_pools(capacity)
+    except ValueError as error:
+        raise UsageError(f"--capacity {error}", "For example --capacity us-east-1a=6.") from None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the emulator. Exit code 0 when it was told to end, 2 for what the user can mend, 1 for the rest."""
     options = parse(arguments)
@@ -125,6 +135,7 @@ def _run(options: argparse.Namespace) -> int:
         logging.basicConfig(filename=state / "control-plane.log", level=logging.INFO, format=_LOG_FORMAT, force=True)
         from blackstart.emulator.composition import Emulator
 
+        _check_pools(capacity)
         anchor = Anchor(monotonic_ns=time.monotonic_ns(), epoch_s=time.time(), speed=options.speed)
         emulator = Emulator(
             anchor=anchor,

@@ -23,6 +23,8 @@ PATCHED = {
     "moto.ec2.models.instances:InstanceBackend.describe_instance_status": (
         *("self", "instance_ids", "include_all_instances", "filters"),
     ),
+    "moto.ec2.exceptions:InvalidInstanceIdError.__init__": ("self", "instance_id"),
+    "moto.ec2.models.launch_templates:LaunchTemplateBackend.delete_launch_template": ("self", "name", "tid"),
     "moto.ec2.models.launch_templates:LaunchTemplate.get_version": ("self", "num"),
     "moto.ec2.responses.launch_templates:LaunchTemplates.create_launch_template_version": ("self",),
     "moto.events.models:Rule.send_to_targets": ("self", "original_event", "transform_input"),

@@ -212,6 +212,10 @@ def test_a_port_in_use_is_an_error_with_the_way_out() -> None:
     [
         (("--parameter", "pending_s=1"), "greater than or equal to 5"),
         (("--parameter", "pending=6"), "no such parameter"),
+        (("--capacity", "us-east-1a:3"), "'us-east-1a:3' is not ZONE=COUNT or ZONE/TYPE=COUNT"),
+        (("--capacity", "us-east-1z=3"), "'us-east-1z': the zones of us-east-1 are us-east-1a, us-east-1b"),
+        (("--capacity", "us-esat-1a=3"), "'us-esat-1a': there is no region us-esat-1"),
+        (("--capacity", "us-east-1a/t3.mirco=3"), "'us-east-1a/t3.mirco': there is no instance type t3.mirco"),
         (("--speed", "0"), "time must go forward"),
         (("--app", "serve 'it"), "--app serve 'it: No closing quotation"),
     ],

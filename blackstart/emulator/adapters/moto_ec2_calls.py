@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from blackstart.emulator.adapters import moto_ec2_attributes, moto_ec2_status, moto_ec2_template, moto_fis
+from blackstart.emulator.adapters import ec2_ids, moto_ec2_attributes, moto_ec2_status, moto_ec2_template, moto_fis
 from blackstart.emulator.adapters.moto_ec2 import MotoInstances, Room
 from blackstart.emulator.adapters.moto_ec2_launch import MotoLaunches
 from blackstart.emulator.adapters.patches import Patches
@@ -23,4 +23,5 @@ def install(
     moto_ec2_status.install(patches, lambda: ec2.facts)
     moto_ec2_attributes.install(patches)
     moto_ec2_template.install(patches)
+    ec2_ids.install(patches)
     moto_fis.install(patches, spot, lambda: ec2.facts, now_s)

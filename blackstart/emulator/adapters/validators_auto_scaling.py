@@ -22,8 +22,9 @@ def install(patches: Patches) -> None:
     patches.replace(AutoScalingResponse, "create_auto_scaling_group", _checking_settings)
     patches.replace(AutoScalingResponse, "update_auto_scaling_group", _checking_settings)
     patches.replace(AutoScalingResponse, "delete_auto_scaling_group", _checking_group_deletion)
-    for name in ("attach_load_balancers", "detach_load_balancers", "describe_load_balancers"):
+    for name in ("detach_load_balancers", "describe_load_balancers"):
         patches.replace(AutoScalingBackend, name, _of_known_group)
+    patches.replace(AutoScalingBackend, "attach_load_balancers", _checking_classic)
 
 
 def check_limits(minimum: int, maximum: int, desired: int | None) -> None:
@@ -61,6 +62,7 @@ def _checking_new_group(original: Callable[..., Any]) -> Callable[..., Any]:
         _check_places(backend, wanted)
         arns = wanted["target_group_arns"] or []
         check_exist(backend, arns)
+        _check_classic(backend, wanted["load_balancers"] or [])
         if len(arns) > TARGET_GROUPS_AT_MOST:
             raise refusal(
                 f"Trying to update too many Load Balancers/Target Groups at once. The limit is {TARGET_GROUPS_AT_MOST}"
@@ -132,10 +134,30 @@ def _check_launch_source(backend: Any, wanted: dict[str, Any]) -> None:
         raise _unusable_template(f"Could not find the specified version {given.get('Version')}.") from error
     if version is None:
         raise _unusable_template(f"Could not find the specified version {given.get('Version')}.")
+    overrides = policy.get("LaunchTemplate", {}).get("Overrides") or [{}]
+    if not version.image_id and not all(
+        each.get("ImageId") or each.get("LaunchTemplateSpecification") for each in overrides
+    ):
+        raise _unusable_template("The request must contain the parameter ImageId")
 
 
 def _unusable_template(why: str) -> Exception:
     return refusal(f"You must use a valid fully-formed launch template. {why}")
+
+
+def _check_classic(backend: Any, names: list[str]) -> None:
+    """Refuse Classic Load Balancers that do not exist; the names of others are none of theirs."""
+    if not set(names) <= backend.elb_backend.load_balancers.keys():
+        raise refusal("Provided Load Balancers may not be valid. Please ensure they exist and try again.")
+
+
+def _checking_classic(original: Callable[..., Any]) -> Callable[..., Any]:
+    def attach_load_balancers(backend: Any, group_name: str, load_balancer_names: list[str]) -> Any:
+        group_named(backend, group_name)
+        _check_classic(backend, load_balancer_names)
+        return original(backend, group_name, load_balancer_names)
+
+    return attach_load_balancers
 
 
 def _check_places(backend: Any, wanted: dict[str, Any]) -> None:
