@@ -788,7 +788,9 @@ def test_deleting_a_security_group_of_a_load_balancer_is_refused(shop: Shop) -> 
 
 
 def test_a_subnet_and_a_security_group_can_be_deleted_once_their_instance_is_terminated(shop: Shop) -> None:
-    subnet = shop.ec2.create_subnet(VpcId=shop.vpc, CidrBlock="10.0.200.0/24")["Subnet"]["SubnetId"]
+    subnet = shop.ec2.create_subnet(VpcId=shop.vpc, CidrBlock="10.0.200.0/24", AvailabilityZone="us-east-1a")["Subnet"][
+        "SubnetId"
+    ]
     group = shop.ec2.create_security_group(GroupName="worker", Description="d", VpcId=shop.vpc)["GroupId"]
     parameter = web_stack.IMAGE_PARAMETER
     image = shop.rig.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
