@@ -12,6 +12,10 @@ from moto import mock_aws
 
 PATCHED = {
     "moto.autoscaling.responses:AutoScalingResponse.put_scaling_policy": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.put_scheduled_update_group_action": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.batch_put_scheduled_update_group_action": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.put_lifecycle_hook": ("self",),
+    "moto.autoscaling.responses:AutoScalingResponse.suspend_processes": ("self",),
     "moto.autoscaling.responses:AutoScalingResponse.describe_policies": ("self",),
     "moto.autoscaling.responses:AutoScalingResponse.delete_policy": ("self",),
     "moto.autoscaling.responses:AutoScalingResponse.execute_policy": ("self",),
