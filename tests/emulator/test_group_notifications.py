@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from web_stack import WebStack
+from web_stack import ZONES, WebStack
+
+from blackstart.emulator.decisions.ec2_capacity import Pool
 
 WEB = {"AutoScalingGroupName": "web"}
 KINDS = [f"autoscaling:EC2_INSTANCE_{word}" for word in ("LAUNCH", "LAUNCH_ERROR", "TERMINATE", "TERMINATE_ERROR")]
@@ -75,13 +77,27 @@ def test_a_launch_and_a_termination_are_told(rig: Any, stack: WebStack, topic: T
 def test_a_failed_launch_is_told(rig: Any, stack: WebStack, topic: Topic) -> None:
     topic.heard()
     stack.ec2.delete_launch_template(LaunchTemplateId=stack.template)
-    from blackstart.emulator.decisions.ec2_capacity import Pool
-
-    rig.controllers.capacity.change({Pool(zone): 0 for zone in ("us-east-1a", "us-east-1b", "us-east-1c")})
+    rig.controllers.capacity.change({Pool(zone): 0 for zone in ZONES})
     set_desired(stack, 1)
     rig.run(2)
     subjects = {subject for subject, _ in topic.heard()}
     assert subjects == {'Auto Scaling: failed launch for group "web"'}
+
+
+@pytest.mark.parametrize("template_goes", [False, True])
+def test_a_failed_launch_names_the_subnet_in_which_it_was_tried(
+    rig: Any, stack: WebStack, topic: Topic, template_goes: bool
+) -> None:
+    topic.heard()
+    if template_goes:
+        stack.ec2.delete_launch_template(LaunchTemplateId=stack.template)
+    else:
+        rig.controllers.capacity.change({Pool(zone): 0 for zone in ZONES})
+    set_desired(stack, 1)
+    rig.run(2)
+    subnets = dict(zip(ZONES, stack.subnets, strict=True))
+    for details in (topic.heard()[0][1]["Details"], json.loads(stack.activities()[-1]["Details"])):
+        assert details["Subnet ID"] == subnets[details["Availability Zone"]]
 
 
 def test_only_the_kinds_that_a_topic_wants_reach_it(rig: Any, stack: WebStack, topic: Topic) -> None:

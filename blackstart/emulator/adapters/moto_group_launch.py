@@ -111,7 +111,7 @@ def _run(group: Any, zone: str, subnet: str | None, pool: Pool | None) -> Launch
 
     configuration = None if group.ec2_launch_template else group.launch_config
     try:
-        reference, version = _template(group, pool)
+        reference, version = _template(group, pool, subnet or "")
         source: Any = version or configuration
         reservation = group.ec2_backend.run_instances(
             source.image_id,
@@ -132,7 +132,7 @@ def _run(group: Any, zone: str, subnet: str | None, pool: Pool | None) -> Launch
         )
     except ServiceException as error:
         code = str(getattr(error, "code", ""))
-        raise LaunchError(str(getattr(error, "message", error)), code) from error
+        raise LaunchError(str(getattr(error, "message", error)), code, subnet or "") from error
     instance = reservation.instances[0]
     instance.autoscaling_group = group
     return launched(instance, subnet or "", reference, int(version.number) if version else 1, configuration)
@@ -146,7 +146,7 @@ def _tags(version: Any) -> dict[str, str]:
     return dict(version.instance_tags) if version else {}
 
 
-def _template(group: Any, pool: Pool | None) -> tuple[dict[str, Any] | None, Any]:
+def _template(group: Any, pool: Pool | None, subnet: str) -> tuple[dict[str, Any] | None, Any]:
     """The template and version to launch from, of a mixed group's override if that names one. Raises LaunchError."""
     if not group.ec2_launch_template:
         return None, None
@@ -164,6 +164,7 @@ def _template(group: Any, pool: Pool | None) -> tuple[dict[str, Any] | None, Any
         raise LaunchError(
             f"The specified launch template, with template ID {template.id}, does not exist.",
             "InvalidLaunchTemplateId.NotFound",
+            subnet,
         )
     version = template.get_version(wanted)
     return {"LaunchTemplateId": template.id, "Version": str(version.number)}, version

@@ -203,7 +203,7 @@ class GroupCapacity:
             words.launch_failed_description(problem),
             cause,
             zone,
-            "",
+            error.subnet,
             now_s,
             kind=ActivityKind.LAUNCH,
         )

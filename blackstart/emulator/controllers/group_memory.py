@@ -15,11 +15,14 @@ from blackstart.emulator.decisions.scaling_group import GroupSnapshot, Lifecycle
 
 
 class LaunchError(Exception):
-    """EC2 refused to run the instance; the text is EC2's. code: EC2's, as InsufficientInstanceCapacity."""
+    """EC2 refused to run the instance; the text is EC2's. code: EC2's, as InsufficientInstanceCapacity. subnet: in
+    which it was to run.
+    """
 
-    def __init__(self, message: str, code: str = "") -> None:
+    def __init__(self, message: str, code: str = "", subnet: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.subnet = subnet
 
 
 class Launched(NamedTuple):

@@ -241,7 +241,7 @@ class WarmPoolController:
             pool.failures[zone] = failed_again(pool.failures.get(zone), *pauses, now_s)
             said = words.launch_failed_description(str(error))
             log = self._scaling.log
-            failed = log.begin(group.name, group.arn, said, cause, zone, "", now_s, kind=ActivityKind.LAUNCH)
+            failed = log.begin(group.name, group.arn, said, cause, zone, error.subnet, now_s, kind=ActivityKind.LAUNCH)
             failed.finish(ActivityStatus.FAILED, now_s, str(error))
             return
         pool.failures.pop(zone, None)
