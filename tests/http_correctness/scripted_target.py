@@ -39,6 +39,7 @@ class ScriptedTarget:
         self._script = list(script)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: dict[socket.socket, threading.Event] = {}
+        self._accepting = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -49,6 +50,8 @@ class ScriptedTarget:
     def settle(self) -> bool:
         """Wait until every connection has ended or is between requests; False when one hangs within a request."""
         give_up_at = time.monotonic() + PATIENCE_REAL_S
+        while self._waiting() and time.monotonic() < give_up_at:
+            time.sleep(0.001)
         for connection, at_rest in list(self._open.items()):
             if not at_rest.wait(max(0.0, give_up_at - time.monotonic())):
                 return False
@@ -67,17 +70,24 @@ class ScriptedTarget:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
+    def _waiting(self) -> bool:
+        """Whether a connection is made that nobody looks after yet: a busy machine may be late with that."""
+        with self._accepting:
+            return bool(select.select([self._listening], [], [], 0)[0])
+
     def _accept(self) -> None:
         while True:
             try:
-                connection, _ = self._listening.accept()
-            except OSError:
+                select.select([self._listening], [], [])
+                with self._accepting:
+                    connection, _ = self._listening.accept()
+                    at_rest = self._open[connection] = threading.Event()
+                    at_rest.set()
+            except (OSError, ValueError):  # closed
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             script, self._script = self._script, []
-            at_rest = self._open[connection] = threading.Event()
-            at_rest.set()
             threading.Thread(target=self._serve, args=(connection, script, at_rest), daemon=True).start()
 
     def _serve(self, connection: socket.socket, script: list[Any], at_rest: threading.Event) -> None:
