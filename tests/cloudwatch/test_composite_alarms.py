@@ -97,6 +97,37 @@ def test_a_rule_over_unknown_alarms_is_refused(cloudwatch):
     assert message == "Could not save the composite alarm as alarms [b, d] in the alarm rule do not exist"
 
 
+@pytest.mark.parametrize("where", ["eu-west-1:123456789012", "us-east-1:210987654321"])
+def test_an_alarm_of_another_region_or_account_is_not_taken_for_the_one_of_its_name_here(cloudwatch, where):
+    put_children(cloudwatch, "a")
+    rule = f"ALARM(arn:aws:cloudwatch:{where}:alarm:a)"
+    assert "own account and region" in refusal(cloudwatch.client.put_composite_alarm, AlarmName="c", AlarmRule=rule)
+    put(cloudwatch, "c", "ALARM(arn:aws:cloudwatch:us-east-1:123456789012:alarm:a)")
+
+
+def test_a_notification_names_the_alarms_that_changed_the_state(cloudwatch):
+    put_children(cloudwatch, "a", "b")
+    topic = cloudwatch.sns.create_topic(Name="told")["TopicArn"]
+    put(cloudwatch, "c", "ALARM(a) OR ALARM(b)", AlarmActions=[topic])
+    cloudwatch.advance(1)
+    set_state(cloudwatch, "b", "ALARM")
+    state = {"Value": "ALARM", "Timestamp": "2027-01-15T08:00:01.000+0000"}
+    arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:b"
+    assert told(cloudwatch, "c")["TriggeringChildren"] == [{"Arn": arn, "State": state}]
+    set_state(cloudwatch, "c", "OK")
+    set_state(cloudwatch, "c", "ALARM")
+    assert told(cloudwatch, "c")["TriggeringChildren"] == []
+
+
+def told(cloudwatch: Any, name: str) -> dict[str, Any]:
+    """The newest message that a composite alarm published."""
+    answer = cloudwatch.client.describe_alarm_history(
+        AlarmName=name, AlarmTypes=["CompositeAlarm"], HistoryItemType="Action"
+    )
+    message: dict[str, Any] = json.loads(json.loads(answer["AlarmHistoryItems"][0]["HistoryData"])["publishedMessage"])
+    return message
+
+
 def test_at_least_counts_its_alarms(cloudwatch):
     put_children(cloudwatch, "a", "b", "c")
     put(cloudwatch, "most", "AT_LEAST(50%, ALARM, (a, b, c))")

@@ -171,8 +171,18 @@ def notification(alarm: Any, old: AlarmState, account: str, region: str, now_s: 
         "OKActions": alarm.ok_actions,
         "AlarmActions": alarm.alarm_actions,
         "InsufficientDataActions": alarm.insufficient_data_actions,
-        **({"AlarmRule": alarm.rule} if alarm.rule else {"Trigger": _trigger(alarm)}),
+        **(_cause(alarm) if alarm.rule else {"Trigger": _trigger(alarm)}),
     }
+
+
+def _cause(alarm: Any) -> dict[str, Any]:
+    """A composite alarm's rule, and the alarms that changed its state; none when it was set by hand."""
+    data = json.loads(alarm.state_reason_data or "{}")
+    children = [
+        {"Arn": child["arn"], "State": {"Value": child["state"]["value"], "Timestamp": child["state"]["timestamp"]}}
+        for child in (data.get("triggeringAlarms", ()) if isinstance(data, dict) else ())
+    ]
+    return {"AlarmRule": alarm.rule, "TriggeringChildren": children}
 
 
 def _trigger(alarm: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ _FORMS = {
     "ssm-incidents": r"response-?plan/.+",
     "aiops": r"investigation-group:.+",
 }
+_ALARM_ARN = re.compile(r"arn:aws[\w-]*:cloudwatch:([\w-]*):(\d*):alarm:")
 _EC2 = ("automate", "swf")
 _ONLY_ALARM = ("ssm", "ssm-incidents", "aiops")
 """Services whose actions are for the state ALARM."""
@@ -132,6 +133,9 @@ def _composite(alarm: Mapping[str, Any], backend: Any) -> str | None:
         children = read_rule(alarm["rule"]).children
     except RuleError as error:
         return f"AlarmRule is invalid: {error}"
+    here = (backend.region_name, backend.account_id)
+    if any(of != here for of in _ALARM_ARN.findall(alarm["rule"])):
+        return "The alarms of an alarm rule must be in the composite alarm's own account and region."
     unknown = [name for name in children if name not in backend.alarms and name != alarm["name"]]
     if unknown:
         return f"Could not save the composite alarm as alarms [{', '.join(unknown)}] in the alarm rule do not exist"
