@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from web_stack import ZONES, WebStack
 
+from blackstart.emulator.decisions.activity import scale_in_cause
 from blackstart.emulator.decisions.ec2_capacity import Pool
 
 WEB = {"AutoScalingGroupName": "web"}
@@ -72,3 +73,19 @@ def test_instances_that_are_no_longer_wanted_are_not_waited_for(rig: Any, stack:
     rig.run(5)
     stack.asg.execute_policy(**WEB, PolicyName="step", MetricValue=65, BreachThreshold=50)
     assert stack.group()["DesiredCapacity"] == 5
+
+
+def test_terminations_that_were_selected_together_name_each_other(rig: Any, stack: WebStack) -> None:
+    """As users published it: each activity of a scale-in by two names both instances."""
+    before = stack.members()
+    stack.asg.set_desired_capacity(**WEB, DesiredCapacity=1)
+    rig.run(1)
+    gone = before - stack.members()
+    causes = {activity["Cause"] for activity in stack.activities()[:2]}
+    assert len(causes) == 1
+    assert all(f"instance {instance_id} was selected for termination." in next(iter(causes)) for instance_id in gone)
+
+
+def test_a_cause_is_never_longer_than_auto_scalings_model_allows() -> None:
+    names = [f"i-{number:017x}" for number in range(500)]
+    assert len(scale_in_cause("", "2027-01-15T08:00:00Z", 500, 0, names)) == 1023

@@ -139,12 +139,12 @@ class AutoScalingController:
         change = CapacityChange(words=words.FORCE_DELETED, before=desired, after=0, at=at).sentence()
         memory.deleting = True
         self._store.begin_deletion(group)
-        left = sum(member.lifecycle in COUNTED for member in memory.members.values())
+        counted = [member.instance_id for member in memory.members.values() if member.lifecycle in COUNTED]
+        cause = words.scale_in_cause(change, at, len(counted), 0, counted)
         for member in list(memory.members.values()):
             self.members.hooks.forget(member.instance_id)
             member.termination_hooks = False
             if member.lifecycle not in LEAVING:
-                cause = words.scale_in_cause(change, at, left, 0, member.instance_id)
                 self.members.begin_termination(group, memory, member, cause, now_s, hooks=False)
 
     def _gone(self, group: Any) -> None:

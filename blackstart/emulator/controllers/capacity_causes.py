@@ -8,7 +8,7 @@ from blackstart.emulator.controllers.group_memory import GroupMemory
 from blackstart.emulator.decisions import activity as words
 from blackstart.emulator.decisions.capacity import Launch
 from blackstart.emulator.decisions.replacement import Termination
-from blackstart.emulator.decisions.scaling_group import GroupSnapshot, MemberSnapshot, Unhealthy, Why
+from blackstart.emulator.decisions.scaling_group import COUNTED, GroupSnapshot, MemberSnapshot, Unhealthy, Why
 
 
 def launch_cause(
@@ -31,13 +31,20 @@ def launch_cause(
     return words.scale_out_cause(memory.change.sentence() if memory.change else "", at, *sizes)
 
 
-def termination_cause(
-    memory: GroupMemory, snapshot: GroupSnapshot, termination: Termination, before: int, now_s: float
-) -> str:
-    member, at = memory.members[termination.instance_id], moment(now_s)
+def termination_cause(memory: GroupMemory, termination: Termination, scale_in: str, now_s: float) -> str:
+    """scale_in: the cause of all that are taken because there are too many."""
     if termination.why is Why.UNHEALTHY:
-        return words.unhealthy_cause(member.unhealthy or Unhealthy.NOT_RUNNING, at)
+        member = memory.members[termination.instance_id]
+        return words.unhealthy_cause(member.unhealthy or Unhealthy.NOT_RUNNING, moment(now_s))
     if termination.why is Why.CAPACITY_REBALANCING:
-        return words.rebalance_recommendation_cause(at)
+        return words.rebalance_recommendation_cause(moment(now_s))
+    return scale_in
+
+
+def scale_in_cause(
+    memory: GroupMemory, snapshot: GroupSnapshot, terminations: Iterable[Termination], now_s: float
+) -> str:
     reason = memory.balance or (memory.change.sentence() if memory.change else "")
-    return words.scale_in_cause(reason, at, before, snapshot.desired, member.instance_id)
+    before = sum(member.lifecycle in COUNTED for member in snapshot.members)
+    chosen = (termination.instance_id for termination in terminations if termination.why is Why.SCALE_IN)
+    return words.scale_in_cause(reason, moment(now_s), before, snapshot.desired, chosen)

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from blackstart.emulator.controllers.activity_log import Activity, ActivityLog, moment
-from blackstart.emulator.controllers.capacity_causes import launch_cause, termination_cause
+from blackstart.emulator.controllers.capacity_causes import launch_cause, scale_in_cause, termination_cause
 from blackstart.emulator.controllers.group_members import GroupMembers
 from blackstart.emulator.controllers.group_memory import GroupMemory, GroupStore, Launched, LaunchError, Member
 from blackstart.emulator.decisions import activity as words
@@ -73,9 +73,9 @@ class GroupCapacity:
     def _terminate_all(
         self, group: Any, memory: GroupMemory, snapshot: GroupSnapshot, decision: CapacityDecision, now_s: float
     ) -> None:
-        before = sum(member.lifecycle in COUNTED for member in snapshot.members)
+        scale_in = scale_in_cause(memory, snapshot, decision.terminate, now_s) if decision.terminate else ""
         for termination in decision.terminate:
-            cause = termination_cause(memory, snapshot, termination, before, now_s)
+            cause = termination_cause(memory, termination, scale_in, now_s)
             member = memory.members[termination.instance_id]
             if termination.why is Why.SCALE_IN and self._taken_back(group, memory, member, cause, now_s):
                 continue

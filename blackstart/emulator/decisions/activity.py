@@ -5,6 +5,7 @@ Source: EC2 Auto Scaling user guide, "Verify a scaling activity for an Auto Scal
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import chain, islice
 
 from blackstart.domain.model import Model
 from blackstart.emulator.decisions.scaling_group import Unhealthy, Why
@@ -57,6 +58,8 @@ def launch_description(instance_id: str) -> str:
 
 LAUNCH_FAILED = "Launching EC2 instance failed."
 PROTECTED = "Could not scale to desired capacity because all remaining instances are protected from scale-in."
+LONGEST_CAUSE = 1023
+"""Characters, by Auto Scaling's model."""
 FORCE_DELETED = "a user request force deleted AutoScalingGroup"
 
 
@@ -110,14 +113,17 @@ def scale_out_cause(reason: str, at: str, before: int, after: int) -> str:
     return f"{reason}  {started}" if reason else started
 
 
-def scale_in_cause(reason: str, at: str, before: int, after: int, instance_id: str) -> str:
-    """reason: the sentence that says why the group has too many instances, or ""."""
+def scale_in_cause(reason: str, at: str, before: int, after: int, instance_ids: Iterable[str]) -> str:
+    """Of every termination of those selected together. reason: the sentence that says why the group has too many
+    instances, or "".
+    """
     taken = (
         f"At {at} an instance was taken out of service in response to a difference between desired and actual "
-        f"capacity, shrinking the capacity from {before} to {after}.  At {at} instance {instance_id} was selected for "
-        "termination."
+        f"capacity, shrinking the capacity from {before} to {after}."
     )
-    return f"{reason}  {taken}" if reason else taken
+    selected = (f"At {at} instance {instance_id} was selected for termination." for instance_id in instance_ids)
+    sentences = chain((reason, taken) if reason else (taken,), islice(selected, LONGEST_CAUSE // 50))
+    return "  ".join(sentences)[:LONGEST_CAUSE]
 
 
 def rebalance_recommendation_cause(at: str) -> str:
