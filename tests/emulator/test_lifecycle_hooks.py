@@ -328,6 +328,7 @@ REFUSALS = {
     "Unable to publish test message to notification target": lambda stack: put(
         stack, NotificationTargetARN="arn:aws:sqs:us-east-1:123456789012:nowhere", RoleARN="arn:aws:iam::1:role/r"
     ),
+    "RoleARN is required": lambda stack: put(stack, NotificationTargetARN="arn:aws:sqs:us-east-1:123456789012:nowhere"),
     "AutoScalingGroup name not found": lambda stack: stack.asg.describe_lifecycle_hooks(AutoScalingGroupName="none"),
 }
 

@@ -93,6 +93,8 @@ def specify(backend: Any, group: Any, given: Mapping[str, Any], tell_test: Calla
     between(timeout, "heartbeatTimeout", SHORTEST_HEARTBEAT_S, LONGEST_HEARTBEAT_S)
     if old is None and len(_of_group(group)) >= AT_MOST:
         raise refusal(f"The number of lifecycle hooks of a group cannot exceed {AT_MOST}.", "LimitExceeded")
+    if target and not role and _service(target) != "lambda":
+        raise refusal("RoleARN is required for a notification target that is an SNS topic or an SQS queue.")
     if target:
         tell_test(group, target, role or "")
     hook = LifecycleHook(name, group.name, transition, timeout, result)
