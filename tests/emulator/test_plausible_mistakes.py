@@ -60,3 +60,48 @@ def test_a_group_needs_a_launch_template_with_an_image(rig: Any) -> None:
     )
     mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": template, "Overrides": [{"InstanceType": "t3.small"}]}}
     assert refusal(stack.asg.create_auto_scaling_group, **new, MixedInstancesPolicy=mixed) == ("ValidationError", words)
+
+
+def test_a_security_group_of_another_vpc_is_refused_and_a_group_says_so(rig: Any) -> None:
+    stack = web_stack.WebStack(rig.client, desired=0)
+    other = stack.ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    strange = stack.ec2.create_security_group(GroupName="far", Description="far", VpcId=other)["GroupId"]
+    (group,) = stack.asg.describe_auto_scaling_groups()["AutoScalingGroups"]
+    subnet = group["VPCZoneIdentifier"].split(",")[0]
+    image = stack.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    data = {"ImageId": image, "InstanceType": "t3.micro", "SecurityGroupIds": [strange]}
+    words = f"Security group {strange} and subnet {subnet} belong to different networks."
+    assert refusal(stack.ec2.run_instances, **data, SubnetId=subnet, MinCount=1, MaxCount=1) == (
+        "InvalidParameter",
+        words,
+    )
+    stack.ec2.create_launch_template(LaunchTemplateName="far", LaunchTemplateData=data)
+    stack.asg.create_auto_scaling_group(
+        AutoScalingGroupName="far",
+        MinSize=1,
+        MaxSize=1,
+        VPCZoneIdentifier=subnet,
+        LaunchTemplate={"LaunchTemplateName": "far"},
+    )
+    rig.run(5)
+    activity = stack.asg.describe_scaling_activities(AutoScalingGroupName="far")["Activities"][0]
+    assert (activity["StatusCode"], activity["StatusMessage"]) == ("Failed", f"{words} Launching EC2 instance failed.")
+
+
+def test_one_private_address_is_not_for_two_instances_and_nothing_is_left_of_the_attempt(rig: Any) -> None:
+    stack = web_stack.WebStack(rig.client, desired=0)
+    (group,) = stack.asg.describe_auto_scaling_groups()["AutoScalingGroups"]
+    subnet = stack.ec2.describe_subnets(SubnetIds=group["VPCZoneIdentifier"].split(",")[:1])["Subnets"][0]
+    image = stack.ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    address = subnet["CidrBlock"].rpartition(".")[0] + ".77"
+    new = {"ImageId": image, "InstanceType": "t3.micro", "SubnetId": subnet["SubnetId"], "PrivateIpAddress": address}
+    code, _ = refusal(stack.ec2.run_instances, **new, MinCount=1, MaxCount=2)
+    assert code == "InvalidParameterCombination"
+    assert stack.ec2.run_instances(**new, MinCount=1, MaxCount=1)["Instances"][0]["PrivateIpAddress"] == address
+
+
+def test_other_counts_under_the_same_client_token_are_another_request(rig: Any) -> None:
+    run, image = rig.client("ec2").run_instances, rig.client("ec2").describe_images(Owners=["amazon"])["Images"][0]
+    new = {"ImageId": image["ImageId"], "InstanceType": "t3.micro", "ClientToken": "once"}
+    run(**new, MinCount=1, MaxCount=1)
+    assert refusal(run, **new, MinCount=2, MaxCount=2)[0] == "IdempotentParameterMismatch"

@@ -15,6 +15,7 @@ from blackstart.emulator.adapters.moto_ec2_parameters import (
     block_devices,
     check_address,
     check_combination,
+    check_networks,
     counts,
     earlier_reservation,
     free_addresses,
@@ -76,7 +77,8 @@ class MotoLaunches:
         given = {name: value for name, value in response.params.items() if name not in ("Action", "Version", "DryRun")}
         least, most = counts(given)
         backend, token = response.ec2_backend, given.get("ClientToken")
-        earlier = earlier_reservation(backend, token, given) if token else None
+        asked = {**given, "MinCount": least, "MaxCount": most}
+        earlier = earlier_reservation(backend, token, asked) if token else None
         if earlier is not None:
             return ActionResult(earlier)
         template = given.pop("LaunchTemplate", None)
@@ -85,7 +87,7 @@ class MotoLaunches:
         response.error_on_dryrun()
         reservation = self.launch(backend, wanted, least, most, template)
         if token:
-            remember(backend, token, {**given, "LaunchTemplate": template} if template else given, reservation)
+            remember(backend, token, asked, reservation)
         return ActionResult(reservation)
 
     def _run(
@@ -120,7 +122,9 @@ class MotoLaunches:
         zone = self._zone(backend, wanted, subnet, instance_type, least)
         check_offered(backend.region_name, zone, instance_type)
         subnet = subnet or backend.get_default_subnets().get(zone)  # without one, moto invents an address
-        check_address(subnet, wanted.get("PrivateIpAddress") or (interfaces or [{}])[0].get("PrivateIpAddress"))
+        address = wanted.get("PrivateIpAddress") or (interfaces or [{}])[0].get("PrivateIpAddress")
+        check_address(subnet, address, most)
+        check_networks(backend, subnet, wanted, interfaces)
         number = count(least, most, self._limits(backend, wanted, subnet, zone, instance_type))
         if isinstance(number, TooFew):
             raise refused(number.code, number.message)

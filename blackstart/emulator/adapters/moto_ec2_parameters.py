@@ -47,14 +47,29 @@ def free_addresses(subnet: Any) -> int:
     return max(0, int(subnet.cidr.num_addresses) - 5 - len(subnet._subnet_ips))
 
 
-def check_address(subnet: Any, address: str | None) -> None:
-    """Raise what EC2 says of a private address that is taken, or no address of the subnet."""
+def check_address(subnet: Any, address: str | None, most: int) -> None:
+    """Raise what EC2 says of a private address that is taken, no address of the subnet, or wanted by several."""
     if address is None or subnet is None:
         return
+    if most > 1:
+        words = "You cannot specify a private IP address when launching more than one instance."
+        raise refused("InvalidParameterCombination", words)
     if ipaddress.ip_address(address) not in subnet.cidr:
         raise refused("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
     if address in subnet._subnet_ips:
         raise refused("InvalidIPAddress.InUse", f"Address {address} is in use.")
+
+
+def check_networks(backend: Any, subnet: Any, wanted: dict[str, Any], interfaces: list[dict[str, Any]] | None) -> None:
+    """Raise what EC2 says of security groups of another VPC than the subnet's; unknown ones moto refuses."""
+    if subnet is None:
+        return
+    first = (interfaces or [{}])[0]
+    for group_id in [*(wanted.get("SecurityGroupIds") or []), *(first.get("Groups") or [])]:
+        group = backend.get_security_group_from_id(group_id)
+        if group is not None and group.vpc_id != subnet.vpc_id:
+            words = f"Security group {group_id} and subnet {subnet.id} belong to different networks."
+            raise refused("InvalidParameter", words)
 
 
 def is_true(value: Any) -> bool:
