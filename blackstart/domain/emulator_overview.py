@@ -118,8 +118,9 @@ class ScalingActivity(Model):
 
 
 class ScalingGroupStatus(Model):
-    """suspended: processes, as AZRebalance. activities: the newest ones, those in progress first. warm: instances of the
-    warm pool. refresh: the instance refresh that is under way, in words; "" for none.
+    """suspended: processes, as AZRebalance. activities: the newest ones, those in progress first.
+
+    warm: instances of the warm pool. refresh: the instance refresh that is under way, in words; "" for none.
     """
 
     name: str
