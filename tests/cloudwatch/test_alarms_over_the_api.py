@@ -193,6 +193,13 @@ def test_a_deleted_alarm_leaves_its_history(cloudwatch):
     assert [item["HistorySummary"] for item in cloudwatch.history()] == ['Alarm "a" deleted', 'Alarm "a" created']
 
 
+def test_what_is_older_than_thirty_days_leaves_the_history_when_more_comes(cloudwatch):
+    for days, name in ((0.0, "31 days"), (2.0, "29 days"), (29.5, "new")):
+        cloudwatch.now_s += days * 86400.0
+        cloudwatch.put_alarm(name)
+    assert [len(cloudwatch.history(name)) for name in ("31 days", "29 days", "new")] == [0, 1, 1]
+
+
 def test_a_missing_topic_shows_as_a_failed_action(cloudwatch):
     cloudwatch.put_alarm(AlarmActions=[TOPIC])
     cloudwatch.client.set_alarm_state(AlarmName="a", StateValue="ALARM", StateReason="a drill")

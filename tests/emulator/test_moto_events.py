@@ -109,6 +109,13 @@ def test_events_that_callers_put_are_delivered_alike(rig: Rig) -> None:
     assert json.loads(body)["time"].endswith("Z")
 
 
+def test_an_event_is_passed_on_from_bus_to_bus_at_most_five_times(rig: Rig) -> None:
+    url, arn = queue(rig)
+    rule(rig, {"Arn": arn}, {"Arn": "arn:aws:events:us-east-1:123456789012:event-bus/default"})
+    MotoEvents()(EVENT)
+    assert len(bodies(rig, url)) == 1 + 5
+
+
 def test_a_target_that_is_gone_keeps_nothing_from_the_others(rig: Rig) -> None:
     url, arn = queue(rig)
     rule(rig, {"Arn": "arn:aws:sqs:us-east-1:123456789012:gone"}, {"Arn": arn})
