@@ -78,6 +78,8 @@ def test_capacity_that_shrinks_under_spot_instances_interrupts_them(world: World
         (b"6", "a JSON object is expected, not int"),
         (b"{", "a JSON object is expected"),
         ({"us-east-1a": -1}, "a count from 0 is expected"),
+        ({"us-east-1z": 1}, "the zones of us-east-1 are us-east-1a"),
+        ({"us-east-1a/t3.tiny": 1}, "there is no instance type t3.tiny"),
         ({"us-east-1a": 1.5}, "a count from 0 is expected"),
         ({"us-east-1a": True}, "a count from 0 is expected"),
         ({"us-east-1": 1}, "is not ZONE=COUNT"),

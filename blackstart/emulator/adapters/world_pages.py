@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from blackstart.domain.emulator_status import CAPACITY_PATH, HARDWARE_PATH
+from blackstart.emulator.adapters.ec2_offerings import check_pools
 from blackstart.emulator.adapters.own_pages import Page
 from blackstart.emulator.controllers.ec2_capacity import Ec2Capacity
 from blackstart.emulator.controllers.ec2_lifecycle import Ec2LifecycleController
@@ -56,6 +57,7 @@ class WorldPages:
             if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 0):
                 raise ValueError(f"{name}: a count from 0 is expected, or null for no limit, not {json.dumps(number)}")
             limits[parsed(f"{name}={number or 0}")[0]] = number
+        check_pools(limits)
         with self._lock:
             self._capacity.change(limits)
             self._spot.reclaim(excess(self._capacity.limits, self._ec2.occupied), self._now_s())
