@@ -11,6 +11,7 @@ from moto import mock_aws
 from blackstart.emulator.adapters import moto_backends
 
 PATCHED = {
+    "moto.ec2.responses.subnets:Subnets.create_subnet": ("self",),
     "moto.ec2.models.security_groups:SecurityGroupBackend.create_security_group": (
         *("self", "name", "description", "vpc_id", "tags", "force", "is_default"),
     ),
@@ -30,6 +31,14 @@ def test_a_replaced_symbol_of_the_network_still_has_its_signature(symbol: str) -
     for name in path.split("."):
         found = getattr(found, name)
     assert tuple(inspect.signature(inspect.unwrap(found)).parameters) == PATCHED[symbol]
+
+
+@mock_aws
+def test_moto_puts_a_subnet_without_a_zone_into_a_random_one() -> None:
+    ec2 = boto3.Session("offline", "offline", region_name="us-east-1").client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    made = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24")["Subnet"] for number in range(40)]
+    assert len({subnet["AvailabilityZone"] for subnet in made}) > 1
 
 
 @mock_aws

@@ -30,6 +30,13 @@ def test_a_stack_as_aws_recommends_is_not_cut_off_anywhere(rig: Any, stack: Any)
     assert rig.controllers.network.explanations() == ()
 
 
+def test_a_subnet_for_which_no_zone_is_named_lies_in_the_first_of_the_region(rig: Any) -> None:
+    ec2 = rig.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    made = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24")["Subnet"] for number in range(8)]
+    assert {subnet["AvailabilityZone"] for subnet in made} == {"us-east-1a"}
+
+
 def test_a_cut_of_the_load_balancers_group_reaches_the_data_plane_and_is_explained(rig: Any, stack: Any) -> None:
     permissions = stack.ec2.describe_security_groups(GroupIds=[stack.balancer_group])["SecurityGroups"][0][
         "IpPermissions"

@@ -2,7 +2,8 @@
 
 Replaced, because moto leaves them out: a default security group lets in its own members (`create_security_group`);
 changing the groups of an instance or of its interface changes both (`modify_instance_security_groups`,
-`modify_network_interface_attribute`); a launch template's interface brings its groups (`run_instances`).
+`modify_network_interface_attribute`); a launch template's interface brings its groups (`run_instances`). A subnet for
+which no zone is named is not in a random one (`create_subnet`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -100,11 +101,26 @@ class MotoNetwork:
         from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
         from moto.ec2.models.instances import InstanceBackend
         from moto.ec2.models.security_groups import SecurityGroupBackend
+        from moto.ec2.responses.subnets import Subnets
 
+        patches.replace(Subnets, "create_subnet", _in_first_zone)
         patches.replace(SecurityGroupBackend, "create_security_group", _completing)
         patches.replace(InstanceBackend, "modify_instance_security_groups", _changing_instance)
         patches.replace(NetworkInterfaceBackend, "modify_network_interface_attribute", _changing_interface)
         patches.replace(InstanceBackend, "run_instances", _launching)
+
+
+def _in_first_zone(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A subnet for which no zone is named lies in the region's first one: in a random one, as moto would have it, the
+    instance types that a test asks for may not be offered.
+    """
+
+    def create_subnet(response: Any) -> Any:
+        if not (response._get_param("AvailabilityZone") or response._get_param("AvailabilityZoneId")):
+            response.params["AvailabilityZone"] = response.ec2_backend.describe_availability_zones()[0].name
+        return original(response)
+
+    return create_subnet
 
 
 def complete_default(group: Any) -> None:
