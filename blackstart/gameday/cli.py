@@ -3,9 +3,10 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
@@ -241,14 +242,20 @@ def _say(text: str) -> None:
 def _show(judgement: "Judgement", folder: Path, as_json: bool) -> None:
     from blackstart.report.console import show
 
-    try:
+    with suppress(OSError):  # nobody reads any more; the verdict is in the exit code and in the run's folder
         if as_json:
             print(judgement.model_dump_json(), flush=True)
         else:
             show(judgement, folder)
             sys.stdout.flush()
-    except OSError:  # nobody reads any more; the verdict is in the exit code and in the run's folder
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _let_go(stream: TextIO) -> None:
+    """Drop what nobody reads any more: written at Python's own end, it would turn the exit code into 120."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main() -> None:
@@ -261,6 +268,9 @@ def main() -> None:
         if not type(error).__module__.startswith("botocore"):  # not imported here: help must stay quick
             raise
         _fail(f"AWS could not be asked: {error}\n  Check --region and --endpoint.")
+    finally:
+        _let_go(sys.stdout)
+        _let_go(sys.stderr)
 
 
 def _fail(text: str) -> NoReturn:

@@ -1,5 +1,6 @@
 """What a new user gets wrong is answered in a line or two, with exit code 2 and no traceback."""
 
+import os
 import subprocess
 import sys
 
@@ -45,3 +46,19 @@ def test_help_does_not_load_what_only_commands_need():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"boto3", "moto", "pulumi", "locust", "gevent", "plotly", "scipy", "jinja2", "yaml"}
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_what_nobody_reads_any_more_does_not_change_the_exit_code(stream: str) -> None:
+    """Python's own would be 120, unless it is told not to buffer."""
+    program = (
+        "import sys; from blackstart.gameday import cli; sys.stdin.read(); "
+        f"cli.app = lambda: sys.{stream}.write('x'); cli.main()"
+    )
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], env=buffered, **pipes) as process:
+        for pipe in (process.stdout, process.stderr, process.stdin):
+            assert pipe is not None
+            pipe.close()
+        assert process.wait(20) == 0
