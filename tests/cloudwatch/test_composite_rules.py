@@ -102,3 +102,9 @@ def test_rules_agree_with_python(rule: str) -> None:
 )
 def test_a_cycle_stops_its_alarms_and_those_above(children: dict[str, tuple[str, ...]], cyclic: set[str]) -> None:
     assert in_cycles(children) == cyclic
+
+
+@pytest.mark.parametrize("rule", ["(" * 450 + "TRUE" + ")" * 450, "NOT " * 1900 + "TRUE"])
+def test_a_rule_that_is_nested_too_deeply_is_refused(rule: str) -> None:
+    with pytest.raises(RuleError, match="deep"):
+        read_rule(rule)

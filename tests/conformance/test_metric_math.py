@@ -240,3 +240,17 @@ def test_any_text_is_either_evaluated_or_refused(text: str) -> None:
         calculate(text)
     except MathError:
         return
+
+
+@pytest.mark.parametrize("text", ["ABS(" * 300 + "a" + ")" * 300, "a" + "+a" * 1000, "-" * 1000 + "a"])
+def test_what_is_nested_too_deeply_is_refused_and_nothing_worse(text: str) -> None:
+    with pytest.raises(MathError, match="deep"):
+        references(text)
+
+
+def test_a_chain_of_two_hundred_terms_is_read() -> None:
+    assert references("+".join(["a"] * 200)) == {"a"}
+
+
+def test_a_point_too_large_for_a_function_is_dropped() -> None:
+    assert calculate("CEIL(a * a)", a={60.0: 1e200}) == {}

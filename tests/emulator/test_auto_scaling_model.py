@@ -3,6 +3,7 @@ groups keep their bounds all the time, and once nothing is asked of them any mor
 """
 
 import random
+from typing import Any
 
 import group_invariants as invariants
 from botocore.exceptions import ClientError
@@ -126,9 +127,9 @@ class Groups(RuleBasedStateMachine):
         known = {"foreign": {self.caller.foreign}, "detached": self.caller.detached}
         assert invariants.when_quiet(asg, self.stack.elb, self.stack.ec2, **known) == []
 
-    def _forgiven(self, call: object, **parameters: object) -> None:
+    def _forgiven(self, call: Any, **parameters: Any) -> None:
         try:
-            call(**parameters)  # type: ignore[operator]
+            call(**parameters)
         except ClientError as error:
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] < 500  # noqa: PT017 - not what is expected
 

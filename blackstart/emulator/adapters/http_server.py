@@ -203,7 +203,7 @@ class _Requests:
         started: list[Any] = []
         try:
             body = b"".join(self._app(environ, lambda status, headers, *_: started.extend((status, headers))))
-        except Exception:
+        except Exception:  # a fault of ours costs one answer, not the connection
             LOG.exception("the request for %s failed", environ["RAW_URI"])
             return "500 Internal Server Error", [], b""
         return str(started[0]), started[1], body

@@ -191,6 +191,8 @@ class LightHost:
         return 1
 
     def _accept(self, instance: Instance) -> None:
+        if instance.stopped:
+            return  # stopped since the selector looked; its listener waits for it
         try:
             sock, _ = instance.listener.accept()
         except OSError:  # the client went away, or no file descriptor is left for it

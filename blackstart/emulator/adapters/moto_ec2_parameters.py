@@ -192,7 +192,8 @@ def of_configuration(configuration: Any) -> dict[str, Any]:
 
 def block_devices(backend: Any, wanted: dict[str, Any]) -> dict[str, Any]:
     """moto's argument for block devices, with a root volume where none is described; none for moto's default."""
-    described = [each for each in wanted.get("BlockDeviceMappings") or [] if each.get("Ebs")]
+    # copies: these are the launch template's own
+    described = [dict(each) for each in wanted.get("BlockDeviceMappings") or [] if each.get("Ebs")]
     if not described:
         return {}
     images = backend.describe_images(filters={"image-id": image_of(backend, wanted)})

@@ -126,7 +126,7 @@ class AutoScalingController:
         return self.log.settled_s(group.arn)
 
     def activities(self, name: str | None, ids: Iterable[str] = ()) -> list[Activity]:
-        """The log, newest first, of one group or of all."""
+        """The log of one group or of all: those in progress first, each part newest first."""
         return self.log.find(name, ids)
 
     def delete(self, group: Any, now_s: float) -> None:

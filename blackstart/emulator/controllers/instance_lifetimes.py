@@ -32,9 +32,11 @@ class InstanceLifetimesController:
 
     def _end_lifetimes(self, group: Any, now_s: float) -> None:
         lifetime_s = self._lifetime_s(group)
-        if lifetime_s <= 0:
-            return
         memory = self._scaling.memory(group, now_s)
+        if lifetime_s <= 0:
+            if memory.surge:  # left by a replacement that was ahead when the limit was taken away
+                memory.surge, memory.stale = 0, True
+            return
         oldest_s = min((m.in_service_s for m in memory.members.values() if m.in_service_s is not None), default=now_s)
         if not memory.surge and now_s < oldest_s + lifetime_s:
             return

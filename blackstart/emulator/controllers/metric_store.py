@@ -15,9 +15,9 @@ RESOLUTIONS_S = (1, 60, 300, 3600)
 KEPT_S = (3 * 3600, 15 * 86400, 63 * 86400, 455 * 86400)
 """How long data points of each of these are kept."""
 SLACK_S = 3600
+"""Data points are moved on this late, many at once."""
 SINGLE = frozenset(("Average", "Sum", "Maximum", "Minimum"))
 """Statistics that a single sample is itself."""
-"""Data points are moved on this late, many at once."""
 
 Dimensions = tuple[tuple[str, str], ...]
 

@@ -130,7 +130,7 @@ class WarmPoolController:
             group, member, warm_pool_words.from_pool_description(chosen), cause, now_s, ActivityKind.LAUNCH
         )
         _progress(member.launching, ActivityStatus.PRE_IN_SERVICE, 30)
-        memory.members[chosen], member.from_pool = member, True
+        memory.members[chosen], member.from_pool, member.launch_hooks = member, True, True
         self._scaling.members.move(group, memory, member, Lifecycle.PENDING)
         if stopped:
             self._store.start(chosen)
@@ -242,7 +242,7 @@ class WarmPoolController:
             said = words.launch_failed_description(str(error))
             log = self._scaling.log
             failed = log.begin(group.name, group.arn, said, cause, zone, error.subnet, now_s, kind=ActivityKind.LAUNCH)
-            failed.finish(ActivityStatus.FAILED, now_s, str(error))
+            failed.finish(ActivityStatus.FAILED, now_s, words.launch_failed_message(str(error)))
             return
         pool.failures.pop(zone, None)
         member = Member(instance, launched_s=now_s, lifecycle=Lifecycle.WARMED_PENDING)

@@ -52,7 +52,10 @@ class Rule(NamedTuple):
 def read_rule(text: str) -> Rule:
     """Raises RuleError for a rule that cannot be read or is too long."""
     parser = _Parser(text)
-    condition = parser.either()
+    try:
+        condition = parser.either()
+    except RecursionError:
+        raise RuleError("the alarm rule is nested too deeply") from None
     if parser.position < len(parser.tokens):
         raise RuleError(f"the alarm rule {text!r} has something after its end")
     children = tuple(dict.fromkeys(parser.children))

@@ -35,8 +35,10 @@ class HostCensus(NamedTuple):
 
 @dataclass
 class HostCounts:
-    """healthy, unhealthy: by node zone, by the target's zone. agreed: by the target's zone, targets that every node
-    finds healthy. registered: by the target's zone, without draining targets and those of zones that are not enabled.
+    """healthy, unhealthy: by node zone, by the target's zone.
+
+    agreed: by the target's zone, targets that every node which has judged them finds healthy. registered: by the
+    target's zone, without draining targets and those of zones that are not enabled.
     """
 
     census: HostCensus

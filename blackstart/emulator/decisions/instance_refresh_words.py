@@ -53,10 +53,6 @@ def taken_out_cause(instance_id: str, at: str) -> str:
     )
 
 
-def launched_cause(at: str) -> str:
-    return f"At {at} an instance was launched in response to an instance refresh."
-
-
 def outlived_cause(instance_id: str, at: str) -> str:
     return (
         f"At {at} an instance was taken out of service in response to the maximum instance lifetime.  "

@@ -15,7 +15,7 @@ DAY_S = 86400.0
 
 def _deviation(values: Sequence[float]) -> float:
     mean = sum(values) / len(values)
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+    return math.sqrt(sum((value - mean) * (value - mean) for value in values) / len(values))
 
 
 FOLDS: dict[str, Callable[[Sequence[float]], float]] = {
@@ -54,7 +54,7 @@ def _points(change: Callable[[float], float]) -> Callable[[Series], Series]:
         for at, value in series.items():
             try:
                 found[at] = float(change(value))
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
         return found
 

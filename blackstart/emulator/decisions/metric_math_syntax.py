@@ -31,8 +31,8 @@ _LEVELS = (
 )
 LONGEST = 2048
 """Characters that an expression may have (API reference, MetricDataQuery)."""
-DEEPEST = 100
-"""How deep brackets may be nested here; AWS publishes no limit."""
+DEEPEST = 250
+"""How deep operators and calls may be nested here, a chain of operators counting each; AWS publishes no limit."""
 
 
 class MathError(ValueError):
@@ -85,26 +85,38 @@ def parse(expression: str) -> Node:
     if len(expression) > LONGEST:
         raise MathError(f"an expression has at most {LONGEST} characters")
     parser = _Parser(expression)
-    tree = parser.level(0)
+    try:
+        tree = parser.level(0)
+    except RecursionError:
+        raise MathError("is nested too deeply") from None
+    if max(depth for _, depth in _with_depth(tree)) > DEEPEST:
+        raise MathError("is nested too deeply")
     if parser.position < len(parser.tokens):
         raise MathError(f"cannot be read from {parser.tokens[parser.position][1]!r} on")
     return tree
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and everything below it."""
-    yield node
+def walk(tree: Node) -> Iterator[Node]:
+    """The node and everything below it, in no order."""
+    yield from (node for node, _ in _with_depth(tree))
+
+
+def _with_depth(tree: Node) -> Iterator[tuple[Node, int]]:
+    waiting = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        waiting += [(below, depth + 1) for below in _below(node)]
+
+
+def _below(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Negated):
-        yield from walk(node.operand)
-    elif isinstance(node, Binary):
-        yield from walk(node.left)
-        yield from walk(node.right)
-    elif isinstance(node, Call):
-        for argument in node.arguments:
-            yield from walk(argument)
-    elif isinstance(node, Array):
-        for item in node.items:
-            yield from walk(item)
+        return (node.operand,)
+    if isinstance(node, Binary):
+        return (node.left, node.right)
+    if isinstance(node, Call):
+        return node.arguments
+    return node.items if isinstance(node, Array) else ()
 
 
 class _Parser:

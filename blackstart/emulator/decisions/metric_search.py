@@ -94,7 +94,10 @@ class _Terms:
             at = matched.end()
 
     def all(self) -> Condition:
-        condition = self._either()
+        try:
+            condition = self._either()
+        except RecursionError:
+            raise SearchError("the search is nested too deeply") from None
         if self.position < len(self.tokens):
             raise SearchError(f"the search has {self.tokens[self.position][0].strip()!r} after its end")
         return condition

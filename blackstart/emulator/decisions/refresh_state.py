@@ -29,7 +29,6 @@ ACTIVE = frozenset(
         RefreshStatus.BAKING,
     }
 )
-ROLLING = frozenset({RefreshStatus.IN_PROGRESS, RefreshStatus.ROLLBACK_IN_PROGRESS})
 
 
 class Waiting(StrEnum):
