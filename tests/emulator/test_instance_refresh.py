@@ -418,3 +418,19 @@ def test_instances_older_than_the_maximum_lifetime_are_replaced(tier: Tier) -> N
     assert tier.states()["InService"] == 3
     causes = [activity["Cause"] for activity in tier.activities() if "Terminating" in activity["Description"]]
     assert all("maximum instance lifetime" in cause for cause in causes)
+
+
+def test_a_lifetime_that_is_taken_away_leaves_no_instance_too_many(tier: Tier) -> None:
+    policy = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 150}
+    tier.asg.update_auto_scaling_group(
+        AutoScalingGroupName="web", MaxInstanceLifetime=86_400, InstanceMaintenancePolicy=policy
+    )
+    tier.rig.run(86_000, 600)
+    for _ in range(600):
+        tier.rig.run(2)
+        if len(tier.stack.members()) > 3:
+            break
+    assert len(tier.stack.members()) == 4
+    tier.asg.update_auto_scaling_group(AutoScalingGroupName="web", MaxInstanceLifetime=0)
+    tier.rig.run(900, 5)
+    assert len(tier.stack.members()) == 3
