@@ -179,7 +179,7 @@ class LoadBalancerMetricsController:
         """RequestCountPerTarget: its Sum is an average, of what each target got."""
         load_balancer_arn, group_arn = row.load_balancer_arn, row.target_group_arn
         if (load_balancer_arn, group_arn) not in self._hosts:
-            self._recount()
+            self._stale_groups.update(arn for _, arn in self._recount())  # the next tick has still to sample them
         hosts = self._hosts.get((load_balancer_arn, group_arn))
         for zone in ("", row.zone):
             divisor = hosts.divisor(zone) or hosts.divisor() if hosts is not None else 0
